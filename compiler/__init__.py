@@ -1,0 +1,1 @@
+"""Mooring, a declarative compiler; see `pipeline` for its order."""

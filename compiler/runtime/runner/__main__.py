@@ -1,0 +1,14 @@
+"""Entry of `python3 -I -S FOLDER`: makes the part importable as `runtime.runner` and runs its commands."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    part = Path(__file__).resolve().parent
+    # Last, so that what lies beside the runtime folder never hides a standard module.
+    sys.path.append(str(part.parent.parent))
+    cli = importlib.import_module(f"{part.parent.name}.{part.name}.cli")
+    sys.exit(cli.main(sys.argv[1:]))

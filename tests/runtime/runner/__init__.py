@@ -1,0 +1,1 @@
+"""Tests of the runner: real processes, real user ids."""
