@@ -1,0 +1,1 @@
+"""The baseline part: the baseline commit, or its plain files, out of the archive."""
