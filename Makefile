@@ -4,6 +4,9 @@
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
+# The command's start is measured and tested often: it may keep its bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 JOBS ?= 2
 SCRIPTS := .ci/demo .ci/docker .ci/find-python .ci/make-venv .ci/run tests/docker/base-image
