@@ -1,1 +1,1 @@
-"""The box in which candidate code runs: a daemon on a unix socket, one user id per running sample."""
+"""The box of candidate code: a daemon on a unix socket, one user id per running sample."""

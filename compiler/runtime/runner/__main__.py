@@ -1,4 +1,4 @@
-"""Entry of `python3 -I -S FOLDER`: makes the part importable as `runtime.runner` and runs its commands."""
+"""Entry of `python3 -I -S FOLDER`: finds the package that this folder is, and runs its commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wire between evaluator and runner: length-prefixed JSON objects, each with an optional raw body.
+"""The wire between evaluator and runner: length-prefixed JSON objects with optional raw bodies.
 
 A frame is a big-endian u32, that many bytes of a JSON object in UTF-8, and, when the object holds
 an integer `body`, that many raw bytes. A stream of chunks (`put`) is u32-prefixed pieces of raw
@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 PROTOCOL = 1
 # Room for one sample's input, and for two tails of a MiB whose every byte became an escape.
 MAX_HEADER = 16 * 1024 * 1024
+MAX_BODY = 256 * 1024 * 1024
 MAX_CHUNK = 4 * 1024 * 1024
 PREFIX = 4
 
 Read = Callable[[int], bytes]
-Header = Dict[str, Any]
+Header = dict[str, Any]
 _SIZE = struct.Struct(">I")
 
 
@@ -31,13 +33,13 @@ class EndOfStream(FrameError):
     """The other side closed its end between two frames."""
 
 
-def encode_frame(header: Mapping[str, Any], body: Optional[bytes] = None) -> bytes:
+def encode_frame(header: Mapping[str, Any], body: bytes | None = None) -> bytes:
     """One frame; `body` sets the header's own `body`, which the caller must not."""
     if "body" in header:
         raise FrameError("the size of a body is set by the encoder")
     fields = dict(header) if body is None else {**header, "body": len(body)}
     try:
-        text = json.dumps(fields, separators=(",", ":"), allow_nan=False).encode("ascii")
+        text = json.dumps(fields, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise FrameError(f"a header cannot be written as JSON: {error}") from error
     if len(text) > MAX_HEADER:
@@ -89,7 +91,7 @@ def read_exactly(read: Read, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def read_frame(read: Read, body_limit: int) -> Tuple[Header, bytes]:
+def read_frame(read: Read, body_limit: int) -> tuple[Header, bytes]:
     """The next frame's header and body. EndOfStream when there is none."""
     first = read(PREFIX)
     if not first:

@@ -1,0 +1,188 @@
+"""The runner's plan: typed, complete, and refused whole when anything in it is not as agreed.
+
+schemas/runtime/runner-plan.schema.json says the same for readers; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .frames import MAX_BODY
+
+PLAN_VERSION = 1
+# User ids below belong to people and services of an image; above, the kernel has special ones.
+MIN_UID = 10000
+MAX_UID = 2**31 - 2**16
+MAX_SLOTS = 256
+MAX_TAIL = 1024 * 1024
+# They are the sample's own folder, which changes with the slot.
+OWN_VARIABLES = frozenset({"HOME", "TMPDIR"})
+
+
+class PlanError(Exception):
+    """The plan is not usable; the message names the key."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one sample (`tree_bytes`: of one candidate): bytes, and counts per user id."""
+
+    output_bytes: int
+    stderr_bytes: int
+    file_bytes: int
+    processes: int
+    open_files: int
+    tree_bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the daemon may do and where. `sample_timeout` is in seconds."""
+
+    socket: str
+    candidates: str
+    slots: tuple[str, ...]
+    uid_base: int
+    command: tuple[str, ...]
+    sample_timeout: float
+    scratch: tuple[str, ...]
+    environment: dict[str, str]
+    limits: Limits
+
+
+def read_plan(path: str) -> Plan:
+    """The plan in the file at `path`."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return decode_plan(json.load(file, object_pairs_hook=_unique))
+    except (OSError, ValueError, RecursionError) as error:
+        raise PlanError(f"cannot be read: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise PlanError("a key stands twice in one object")
+    return found
+
+
+def decode_plan(value: Any) -> Plan:
+    """Typed plan of decoded JSON; PlanError on anything missing, unknown or of another type."""
+    fields = _object(value, "the plan", _FIELDS)
+    if fields["plan_version"] != PLAN_VERSION or isinstance(fields["plan_version"], bool):
+        raise PlanError(f"plan_version: expected {PLAN_VERSION}")
+    if fields["service"] != "runner":
+        raise PlanError("service: expected runner")
+    slots = _paths(fields["slots"], "slots")
+    if not 1 <= len(slots) <= MAX_SLOTS:
+        raise PlanError(f"slots: expected 1 to {MAX_SLOTS} folders")
+    return Plan(
+        socket=_path(fields["socket"], "socket"),
+        candidates=_path(fields["candidates"], "candidates"),
+        slots=slots,
+        uid_base=_integer(fields["uid_base"], "uid_base", MIN_UID, MAX_UID),
+        command=_words(fields["command"], "command"),
+        sample_timeout=_seconds(fields["sample_timeout"], "sample_timeout"),
+        scratch=_paths(fields["scratch"], "scratch"),
+        environment=_environment(fields["environment"]),
+        limits=_limits(fields["limits"]),
+    )
+
+
+_FIELDS = frozenset(
+    {"plan_version", "service", "socket", "candidates", "slots", "uid_base", "command"}
+    | {"sample_timeout", "scratch", "environment", "limits"}
+)
+# Smallest and largest value of each limit.
+_LIMITS: dict[str, tuple[int, int]] = {
+    "output_bytes": (1, MAX_BODY),
+    "stderr_bytes": (0, MAX_TAIL),
+    "file_bytes": (1, 2**50),
+    "processes": (1, 2**22),
+    "open_files": (8, 2**20),
+    "tree_bytes": (1, 2**50),
+}
+
+
+def _limits(value: Any) -> Limits:
+    fields = _object(value, "limits", frozenset(_LIMITS))
+    return Limits(
+        **{
+            name: _integer(fields[name], f"limits.{name}", low, high)
+            for name, (low, high) in _LIMITS.items()
+        }
+    )
+
+
+def _object(value: Any, where: str, names: frozenset[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise PlanError(f"{where}: expected an object")
+    missing, unknown = sorted(names - value.keys()), sorted(value.keys() - names)
+    if missing or unknown:
+        problem = "missing" if missing else "unknown"
+        raise PlanError(f"{where}: {problem} {', '.join(missing or unknown)}")
+    return value
+
+
+def _integer(value: Any, where: str, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise PlanError(f"{where}: expected an integer from {low} to {high}")
+    return value
+
+
+def _seconds(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 864000:
+        raise PlanError(f"{where}: expected more than 0 and at most 864000 seconds")
+    return float(value)
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise PlanError(f"{where}: expected a string without NUL")
+    return value
+
+
+def _path(value: Any, where: str) -> str:
+    path = _text(value, where)
+    if not path.startswith("/") or path.startswith("//") or os.path.normpath(path) != path:
+        raise PlanError(f"{where}: expected an absolute path in its shortest form, not {path!r}")
+    if path == "/":
+        raise PlanError(f"{where}: expected a folder below the root")
+    return path
+
+
+def _list(value: Any, where: str, item: Callable[[Any, str], str]) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise PlanError(f"{where}: expected a list")
+    return tuple(item(each, f"{where}[{index}]") for index, each in enumerate(value))
+
+
+def _paths(value: Any, where: str) -> tuple[str, ...]:
+    paths = _list(value, where, _path)
+    if len(set(paths)) != len(paths):
+        raise PlanError(f"{where}: a folder stands twice")
+    return paths
+
+
+def _words(value: Any, where: str) -> tuple[str, ...]:
+    words = _list(value, where, _text)
+    if not words or not words[0]:
+        raise PlanError(f"{where}: expected a list of words whose first is a program")
+    return words
+
+
+def _environment(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise PlanError("environment: expected an object")
+    for name, text in value.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise PlanError(f"environment: {name!r} is not a name of a variable")
+        if name in OWN_VARIABLES:
+            raise PlanError(f"environment: {name} is set by the runner")
+        _text(text, f"environment.{name}")
+    return value
