@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 DEFAULT_BASE_IMAGE = "mooring-test-base:trixie"
@@ -126,7 +126,7 @@ class Scrap:
             remove_objects(prefix=prefix)
 
 
-def scrap_for(names: Sequence[str]) -> Iterator[Scrap]:
+def scrap_for(names: Sequence[str]) -> Generator[Scrap]:
     """Yields a Scrap whose prefix is made of `names`, and removes everything under it after."""
     scrap = Scrap(prefix="-".join(("mooring-test", *names)))
     try:
