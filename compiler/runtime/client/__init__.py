@@ -1,0 +1,1 @@
+"""The command inside the workbench: asks the evaluator, and fetches the reward at the end."""
