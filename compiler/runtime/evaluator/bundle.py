@@ -17,7 +17,7 @@ _ID_LENGTH = {"sha1": 40, "sha256": 64}
 _NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_./@#%+=,-]{0,254}")
 
 
-class CandidateRefused(Exception):  # noqa: N818 - a verdict on the sender's data
+class CandidateRefused(Exception):
     """What was sent is no usable candidate; the message holds nothing that the sender may not see.
 
     `code` is `bundle_too_large`, `bad_bundle`, `unknown_prerequisite`, `bad_objects`, `incomplete`,

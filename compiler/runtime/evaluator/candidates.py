@@ -64,7 +64,7 @@ _MACHINERY = re.compile(
 _FSCK = re.compile(r"\bobject ([0-9a-f]{12})[0-9a-f]+: ([A-Za-z]{3,40}):")
 
 
-class MachineryFailure(Exception):  # noqa: N818 - one of the three things that are never mixed
+class MachineryFailure(Exception):
     """Git or the disk failed us; the message is for the log and not for the sender."""
 
 

@@ -22,7 +22,7 @@ _LIMITED = (
 )
 
 
-class GitFailed(Exception):  # noqa: N818 - says what happened, as `timed_out` does
+class GitFailed(Exception):
     """Git ended otherwise than with 0; `stderr` is the end of what it said, for our eyes alone."""
 
     def __init__(self, command: str, status: int, stderr: str, *, timed_out: bool) -> None:
