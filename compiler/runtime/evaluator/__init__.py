@@ -1,0 +1,1 @@
+"""The evaluation sidecar: receives candidates, runs, scores and meters them, finalises."""

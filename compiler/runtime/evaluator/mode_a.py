@@ -1,0 +1,173 @@
+"""Mode A: each sample is one run of the candidate's command in the runner, then one call of the
+scorer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+
+from .answers import BadAnswer, decode_answer
+from .candidates import CandidateStore, MachineryFailure
+from .dataset import Sample
+from .outcomes import MOST_LOST, Failed, Lost, Outcome
+from .plan import Plan
+from .runner_client import Run, RunnerClient, RunnerFailure, TreeRefused, TreeUnknown
+from .scorer import Scorers, ScorerUnusable
+
+RETRY_DELAYS = (0.5, 3.0)
+_LARGE = 32 * 1024
+_NO_TIME = "the evaluation's time was over before this sample was finished"
+_MACHINERY = (RunnerFailure, ScorerUnusable, MachineryFailure, OSError)
+_log = logging.getLogger("mooring.evaluator")
+
+
+class ModeA:
+    """Backend over a runner; see `backend.Backend`."""
+
+    def __init__(self, plan: Plan, store: CandidateStore, runner: RunnerClient) -> None:
+        self._plan = plan
+        self._store = store
+        self._runner = runner
+
+    async def ping(self) -> None:
+        await self._runner.ping()
+
+    async def close(self) -> None:
+        await self._runner.close()
+
+    async def evaluate(self, tree: str, samples: Sequence[Sample]) -> tuple[Outcome, ...]:
+        evaluation = _Evaluation(self._plan, self._store, self._runner, tree, samples)
+        return await evaluation.run()
+
+
+class _Evaluation:
+    """State of one evaluation: outcomes so far, and whether the machinery has failed in it."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: CandidateStore,
+        runner: RunnerClient,
+        tree: str,
+        samples: Sequence[Sample],
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._runner = runner
+        self._tree = tree
+        self._samples = samples
+        self._outcomes: list[Outcome | None] = [None] * len(samples)
+        self._scorers = Scorers(plan)
+        self._troubled: str | None = "the tree was not handed to the runner in time"
+
+    async def run(self) -> tuple[Outcome, ...]:
+        try:
+            async with asyncio.timeout(self._plan.timeout):
+                await self._deliver()
+                self._troubled = None
+                await self._run_all()
+        except TimeoutError:
+            pass  # what is unfinished is decided below
+        except TreeRefused as error:
+            return (Failed(cause="the candidate's tree cannot be run", detail=str(error)),) * len(
+                self._samples
+            )
+        except _MACHINERY as error:
+            self._trouble(error)
+        finally:
+            await self._scorers.close()
+        return tuple(outcome or self._unfinished() for outcome in self._outcomes)
+
+    def _unfinished(self) -> Outcome:
+        """Time that ran out is the candidate's failure, unless the machinery had a part in losing
+        it.
+        """
+        return Failed(cause=_NO_TIME) if self._troubled is None else Lost(cause=self._troubled)
+
+    def _trouble(self, error: Exception) -> None:
+        self._troubled = f"{type(error).__name__}: {error}"
+        _log.warning("machinery: %s", self._troubled)
+
+    async def _deliver(self) -> None:
+        for delay in (*RETRY_DELAYS, None):
+            try:
+                await self._runner.ensure(self._tree, self._store.archive)
+                return
+            except _MACHINERY as error:
+                if delay is None:
+                    raise
+                self._trouble(error)
+                await asyncio.sleep(delay)
+
+    async def _run_all(self) -> None:
+        numbers = iter(range(len(self._samples)))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._plan.max_concurrency, len(self._samples))):
+                group.create_task(self._run_some(numbers))
+
+    async def _run_some(self, numbers: Iterator[int]) -> None:
+        for number in numbers:
+            if self._hopeless():
+                return
+            self._outcomes[number] = await self._run_one(self._samples[number])
+
+    def _hopeless(self) -> bool:
+        """Whether so much is lost that no number can come of it any more."""
+        return sum(isinstance(outcome, Lost) for outcome in self._outcomes) > MOST_LOST * len(
+            self._samples
+        )
+
+    async def _run_one(self, sample: Sample) -> Outcome:
+        for delay in (*RETRY_DELAYS, None):
+            try:
+                return await self._attempt(sample)
+            except TreeRefused as error:
+                return Failed(cause="the candidate's tree cannot be run", detail=str(error))
+            except _MACHINERY as error:
+                self._trouble(error)
+                if delay is not None:
+                    await asyncio.sleep(delay)
+        return Lost(cause=self._troubled or "")
+
+    async def _attempt(self, sample: Sample) -> Outcome:
+        try:
+            run = await self._runner.sample(self._tree, sample.input)
+        except TreeUnknown:  # the runner made room, or is a new one
+            await self._runner.ensure(self._tree, self._store.archive)
+            run = await self._runner.sample(self._tree, sample.input)
+        failed = failure_of(run, self._plan)
+        if failed is not None:
+            return failed
+        try:
+            answer = await self._decode(run.body)
+        except BadAnswer as error:
+            return Failed(cause=str(error), detail=run.stderr)
+        return await self._scorers.score(sample, answer)
+
+    async def _decode(self, body: bytes) -> str:
+        limit = self._plan.limits.output_bytes
+        if len(body) <= _LARGE:
+            return decode_answer(body, limit)
+        return await asyncio.to_thread(decode_answer, body, limit)
+
+
+def failure_of(run: Run, plan: Plan) -> Failed | None:
+    """The candidate's failure that a run shows by itself, or `None` when there is an output to
+    read.
+    """
+    if run.timed_out:
+        return Failed(
+            cause=f"the sample took longer than {plan.sample_timeout:g} s", detail=run.stderr
+        )
+    if run.signal is not None:
+        return Failed(cause=f"the command was ended by signal {run.signal}", detail=run.stderr)
+    if run.exit != 0:
+        return Failed(cause=f"the command ended with exit code {run.exit}", detail=run.stderr)
+    causes = {
+        "missing": "the command wrote no output",
+        "too_large": f"the output is larger than {plan.limits.output_bytes} bytes",
+        "not_a_file": "the output is not a regular file",
+    }
+    return None if run.output == "present" else Failed(cause=causes[run.output], detail=run.stderr)
