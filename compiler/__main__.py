@@ -1,0 +1,5 @@
+"""`python -m compiler` is `mooring`."""
+
+from compiler.cli import main
+
+main()

@@ -1,0 +1,86 @@
+"""The contracts between the emitted parts: service names, users, networks, volumes, paths, labels.
+
+Whatever two parts must agree on stands here once. The compiler reads it; the runtime never
+does: it gets these values in its ``plan.json``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Services and what they may be called.
+MAIN: Final = "main"
+EVALUATOR: Final = "eval-sidecar"
+RUNNER: Final = "runner"
+SERVICES: Final = (MAIN, EVALUATOR, RUNNER)
+
+# The optimiser's user in main.
+AGENT_USER: Final = "agent"
+AGENT_UID: Final = 1001
+# The first uid of a running sample in the runner; one more for each further slot.
+SAMPLE_UID_BASE: Final = 20000
+
+# Networks.
+NETWORK_DEFAULT: Final = "default"
+NETWORK_EVAL: Final = "eval"
+NETWORK_EGRESS: Final = "egress"
+
+# Volumes.
+VOLUME_REPO: Final = "agent_repo"
+VOLUME_RESULTS: Final = "agent_results"
+VOLUME_ADMIN: Final = "admin_state"
+VOLUME_RUNNER: Final = "runner_io"
+
+# Paths inside the containers.
+WORK_REPO: Final = "/work/agent"
+WORK_RESULTS: Final = "/work/results"
+STATE_ADMIN: Final = "/state/admin"
+STATE_RESULTS: Final = "/state/results"
+OPT: Final = "/opt/mooring"
+RUNTIME: Final = f"{OPT}/runtime"
+PLAN: Final = f"{OPT}/plan.json"
+BASELINE: Final = f"{OPT}/baseline.tar"
+DATA: Final = f"{OPT}/data"
+SCORER: Final = f"{OPT}/scorer"
+EVALUATOR_VENV: Final = f"{OPT}/venv"
+SCORER_VENV: Final = f"{OPT}/scorer-venv"
+COMMAND: Final = "/usr/local/bin/mooring"
+RUNNER_RUN: Final = "/run/mooring"
+RUNNER_SOCKET: Final = f"{RUNNER_RUN}/runner.sock"
+RUNNER_CANDIDATES: Final = "/srv/mooring/candidates"
+RUNNER_SLOTS: Final = "/srv/mooring/slots"
+RUNNER_BASELINE: Final = f"{OPT}/baseline"
+# Harbor's own places.
+VERIFIER_LOGS: Final = "/logs/verifier"
+REWARD_FILE: Final = f"{VERIFIER_LOGS}/reward.json"
+
+EVALUATOR_PORT: Final = 8000
+EVAL_URL_VARIABLE: Final = "MOORING_EVAL_URL"
+EVAL_URL: Final = f"http://{EVALUATOR}:{EVALUATOR_PORT}"
+
+# The identity of the recreated baseline commit: pinned, so that its id depends on its tree alone.
+BASELINE_AUTHOR: Final = "Mooring"
+BASELINE_EMAIL: Final = "mooring@localhost"
+BASELINE_TIME: Final = 946684800  # 2000-01-01T00:00:00Z, seconds
+BASELINE_MESSAGE: Final = "Baseline\n"
+
+PLAN_VERSION: Final = 1
+MANIFEST_NAME: Final = "mooring.manifest.json"
+
+# Kernel capabilities that the runner's daemon keeps: it takes and gives up sample users, ends
+# their processes, and hands folders to them. Everything else is dropped.
+RUNNER_CAPABILITIES: Final = ("CHOWN", "KILL", "SETGID", "SETUID")
+
+# Bounds, in bytes, seconds and counts, that the runtime enforces.
+BUNDLE_BYTES: Final = 64 * 1024 * 1024
+TREE_BYTES: Final = 512 * 1024 * 1024
+OUTPUT_BYTES: Final = 1024 * 1024
+STDERR_BYTES: Final = 64 * 1024
+FILE_BYTES: Final = 256 * 1024 * 1024
+SAMPLE_PROCESSES: Final = 256
+SAMPLE_OPEN_FILES: Final = 1024
+GIT_SECONDS: Final = 60
+SCORER_SECONDS: Final = 60.0
+CANDIDATES_TMPFS_BYTES: Final = 2 * 1024 * 1024 * 1024
+SLOT_TMPFS_BYTES: Final = 512 * 1024 * 1024
+SHARED_TMP_BYTES: Final = 256 * 1024 * 1024

@@ -1,0 +1,187 @@
+"""The table of codes: what each complaint says, in one place.
+
+``message`` and ``help`` are ``str.format`` texts over the parameters of the diagnostic. A code is
+never reused for another meaning; 1xx is the text of a file, 2xx what the keys mean together, 3xx
+the files that they name, 4xx the trust boundary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from string import Formatter
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A row: the severity ("error", "warning" or "note") and the two texts."""
+
+    severity: str
+    message: str
+    help: str
+
+    @property
+    def params(self) -> frozenset[str]:
+        """The names of the parameters that the texts use."""
+        fields = (*Formatter().parse(self.message), *Formatter().parse(self.help))
+        return frozenset(field.split("[")[0] for _, field, _, _ in fields if field)
+
+
+def _error(message: str, help: str) -> Code:
+    return Code("error", message, help)
+
+
+def _warning(message: str, help: str) -> Code:
+    return Code("warning", message, help)
+
+
+def _note(message: str, help: str) -> Code:
+    return Code("note", message, help)
+
+
+CODES: Final[dict[str, Code]] = {
+    # The text of a file.
+    "MOR100": _error(
+        "cannot read `{path}`: {problem}", "name a build file, or a folder that holds build.yaml"
+    ),
+    "MOR101": _error("this is not valid YAML: {problem}", "{hint}"),
+    "MOR102": _error(
+        "the key `{key}` stands twice in this mapping",
+        "keep one of them; the first is on line {first}",
+    ),
+    "MOR103": _error("the file is too {what}", "{limit}"),
+    "MOR104": _error(
+        "the file is not UTF-8: byte {offset} cannot be read",
+        "save the file as UTF-8 without other encodings",
+    ),
+    "MOR105": _error(
+        "expected a mapping of keys at the top of the file, found {actual}",
+        "write `key: value` lines; `name: org/name` is a good first one",
+    ),
+    "MOR106": _error("the key of a mapping must be plain text, found {actual}", "quote the key"),
+    "MOR107": _error(
+        "the tag `{tag}` is not supported", "leave the tag out and write the value plainly"
+    ),
+    "MOR110": _error("unknown key `{key}`", "{hint}"),
+    "MOR111": _error("the key `{key}` is missing", "{hint}"),
+    "MOR112": _error("expected {expected}, found {actual}", "{hint}"),
+    "MOR113": _error("`{value}` is not one of {allowed}", "{hint}"),
+    "MOR114": _error("`{value}` is not {expected}", "{hint}"),
+    "MOR115": _error("{problem}", "{hint}"),
+    "MOR120": _error("`${{{name}}}` is not declared", "{hint}"),
+    "MOR121": _error(
+        "`{text}` is not a parameter reference",
+        "write ${{NAME}}, ${{NAME:-default}} or ${{NAME:?message}}, and $$ for a dollar sign",
+    ),
+    "MOR122": _error(
+        "`${{{name}}}` has no value: {message}",
+        "give one with --param {name}=VALUE, or a default under `params`",
+    ),
+    "MOR123": _error(
+        "`{key}` takes no parameters",
+        "parameters are filled in everywhere but under `params` itself",
+    ),
+    "MOR124": _error(
+        "`--param {name}` names a parameter that this build does not declare", "{hint}"
+    ),
+    # What the keys mean together.
+    "MOR200": _error("there is no split `{split}`", "{hint}"),
+    "MOR201": _error(
+        "the split `{split}` is listed twice", "keep one entry; the first is on line {first}"
+    ),
+    "MOR202": _error(
+        "the optimiser cannot evaluate the split `{split}`, which is {access}",
+        "select on a split with `access: viewable` or `non_viewable`",
+    ),
+    "MOR203": _error(
+        "the reward key `{key}` is used by two targets",
+        "give each target a key of its own; the first is on line {first}",
+    ),
+    "MOR204": _error(
+        "the split `{split}` has two budgets", "keep one entry; the first is on line {first}"
+    ),
+    "MOR205": _error(
+        "a budget for `{split}` has no effect: the split is no_access",
+        "remove the budget, or let the optimiser evaluate the split",
+    ),
+    "MOR206": _note(
+        "the split `{split}` has data but is not listed: it is no_access",
+        "list it under `splits` to say what the optimiser may see of it",
+    ),
+    "MOR207": _error(
+        "`{name}` stands twice in this list", "keep one of them; the first is on line {first}"
+    ),
+    "MOR208": _warning("the command never mentions `{placeholder}`", "{hint}"),
+    "MOR209": _error("`{placeholder}` is not a placeholder of the command", "{hint}"),
+    "MOR210": _error(
+        "a sample may take {sample} s, longer than the whole evaluation ({whole} s)",
+        "raise `timeout` or lower `sample_timeout`",
+    ),
+    # The files that the keys name.
+    "MOR300": _error(
+        "{what} `{path}` does not exist",
+        "paths are relative to the build file: looked for {resolved}",
+    ),
+    "MOR301": _error("{what} `{path}` is not a {expected}", "looked at {resolved}"),
+    "MOR302": _error("`{ref}` names no commit of {repository}", "{hint}"),
+    "MOR303": _error(
+        "{repository} has no commit yet",
+        "commit the agent's files, or use `agent_ref: WORKTREE` to take them as they lie",
+    ),
+    "MOR304": _error(
+        "`{path}` is a submodule, which a baseline cannot hold",
+        "copy its files into the repository, or leave it out of the folder that `agent_repo` names",
+    ),
+    "MOR305": _error(
+        "`{path}` is a {kind}, which a repository cannot hold", "remove it or add it to .gitignore"
+    ),
+    "MOR306": _error(
+        "the baseline has no files", "point `agent_repo` at the folder with the agent's files"
+    ),
+    "MOR307": _warning(
+        "{count} uncommitted changes are not in the baseline, among them `{path}`",
+        "commit them, or use `agent_ref: WORKTREE` to take the files as they lie",
+    ),
+    "MOR310": _error(
+        "the dataset folder has no `<split>.jsonl` file",
+        "write one file a split, one JSON object a line",
+    ),
+    "MOR311": _error("this line is not a sample: {problem}", "write one JSON object a line"),
+    "MOR312": _error(
+        "the sample id `{id}` stands twice in this split",
+        "ids are unique in a split; the first is on line {first}",
+    ),
+    "MOR313": _error(
+        "the sample has no field `{field}`",
+        "each sample needs every field that `input_fields` names",
+    ),
+    "MOR314": _error("the split `{split}` has no data: there is no `{file}`", "{hint}"),
+    "MOR315": _error("the split `{split}` has no samples", "write at least one line into `{file}`"),
+    "MOR316": _error(
+        "`{name}` is not a usable name of a split",
+        "a split's name starts with a letter or digit and holds letters, digits, `_`, `-` and `.`",
+    ),
+    "MOR317": _error(
+        "the sample's `id` is {actual}, not a string or a whole number",
+        "quote it, or leave `id` out: the line's index is used then",
+    ),
+    "MOR320": _error("the module `{module}` is not in `{project}`", "expected {expected} there"),
+    "MOR321": _error("the function `{function}` is not defined at the top of `{file}`", "{hint}"),
+    "MOR322": _error(
+        "`{file}` is not valid Python: {problem}",
+        "the scorer is imported by the evaluator when it starts",
+    ),
+    "MOR323": _error(
+        "`{path}` is a {kind}: only files, folders and links inside the folder can be copied",
+        "remove it or replace it by a plain file",
+    ),
+    # The trust boundary.
+    "MOR400": _error(
+        "{what} lies inside the agent's repository and would be handed to the optimiser",
+        "move it out of `{repository}`, or commit the agent in a folder of its own",
+    ),
+    "MOR401": _error(
+        "`{name}` is both a secret and a parameter",
+        "a parameter's value would be written into the artifacts: keep secrets out of `params`",
+    ),
+}

@@ -1,0 +1,108 @@
+"""Diagnostics as text for a terminal: ``path:line:col: error[MORnnn]: message``, the line, a caret, a help line."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from compiler.diagnostics.codes import CODES
+from compiler.diagnostics.diagnostic import Diagnostic, Param, Severity
+from compiler.diagnostics.span import Span
+
+_WIDEST_LINE = 160
+
+
+def message_of(d: Diagnostic) -> str:
+    """The sentence of a diagnostic, on one line, control characters escaped."""
+    return _filled(CODES[d.code].message, d)
+
+
+def help_of(d: Diagnostic) -> str:
+    """How to mend it; empty when there is nothing to say beyond the message."""
+    return _filled(CODES[d.code].help, d)
+
+
+def render_text(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
+    """All of them, a blank line between two; ``sources`` maps a span's file to its text, where known."""
+    lines = {file: text.splitlines() for file, text in sources.items()}
+    return "\n".join(_rendered(d, lines) for d in diagnostics)
+
+
+def render_summary(diagnostics: Iterable[Diagnostic]) -> str:
+    """'2 errors, 1 warning', or nothing when there is none."""
+    count = dict.fromkeys(Severity, 0)
+    for d in diagnostics:
+        count[d.severity] += 1
+    return ", ".join(f"{n} {s}{'s' if n > 1 else ''}" for s, n in count.items() if n)
+
+
+def escape_control(text: str) -> str:
+    """The text with control, bidi and line-breaking characters as visible escapes."""
+    return "".join(_escaped(c) for c in text)
+
+
+def _escaped(c: str) -> str:
+    if c.isprintable() or c == " ":
+        return c
+    code = ord(c)
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
+
+
+def _filled(template: str, d: Diagnostic) -> str:
+    return escape_control(template.format(**{name: _shown(value) for name, value in d.params}))
+
+
+def _shown(value: Param) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value)
+    text = str(value)
+    return text if len(text) <= _WIDEST_LINE else text[: _WIDEST_LINE - 1] + "…"
+
+
+def _rendered(d: Diagnostic, lines: Mapping[str, list[str]]) -> str:
+    place = f"{escape_control(d.span.file)}:{d.span.line}:{d.span.column}"
+    parts = [f"{place}: {d.severity}[{d.code}]: {message_of(d)}\n", _excerpt(d.span, lines)]
+    for related in d.related:
+        where = f"{escape_control(related.span.file)}:{related.span.line}:{related.span.column}"
+        parts.append(f"  {related.label}: {where}\n")
+    help_text = help_of(d)
+    if help_text:
+        parts.append(f"  help: {help_text}\n")
+    return "".join(parts)
+
+
+def _excerpt(span: Span, lines: Mapping[str, list[str]]) -> str:
+    known = lines.get(span.file, [])
+    if not 1 <= span.line <= len(known):
+        return ""
+    text, first = _window(known[span.line - 1], span.column)
+    start = span.column - first
+    end = span.end_column - first if span.end_line == span.line else len(text)
+    end = max(start + 1, min(end, len(text)))
+    number = str(span.line)
+    shown = "".join(_escaped(c) for c in text)
+    before = "".join(_escaped(c) for c in text[:start])
+    marked = "".join(_escaped(c) for c in text[start:end])
+    caret = " " * _width(before) + "^" * max(1, _width(marked))
+    return f"  {number} | {shown}\n  {' ' * len(number)} | {caret}\n"
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """The part of a long line that holds the column, and the column of its first character."""
+    if len(line) <= _WIDEST_LINE:
+        return line, 1
+    start = max(0, min(column - 1 - _WIDEST_LINE // 3, len(line) - _WIDEST_LINE))
+    return line[start : start + _WIDEST_LINE], start + 1
+
+
+def _width(text: str) -> int:
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )

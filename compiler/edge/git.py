@@ -1,0 +1,264 @@
+"""Reading a user's repository with git's plumbing, the machine's and the user's configuration left out.
+
+Plumbing by subprocess and not GitPython: its porcelain follows the configuration that must not
+count here, and importing it takes longer than a whole compilation.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from compiler.edge.world import WorldError
+
+# Nothing of the machine may change what is read, and nothing of the repository may run.
+_NEUTRAL = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+_OPTIONS = (
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    f"core.hooksPath={os.devnull}",
+    "-c",
+    "core.quotePath=false",
+)
+
+
+class GitFailed(WorldError):
+    """A git command ended with an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository as seen from a folder in it; ``prefix`` is that folder inside it ("" or "a/b/")."""
+
+    folder: Path
+    git_dir: str
+    prefix: bytes
+    object_format: str
+    trusted: tuple[str, ...] = ()
+
+
+def find_repository(folder: Path) -> Repository | None:
+    """The repository that ``folder`` lies in; None when it lies in none.
+
+    Raises WorldError when git is missing, or refuses the repository for its owner.
+    """
+    trusted: tuple[str, ...] = ()
+    found = _probe(folder, trusted)
+    if b"dubious ownership" in found.stderr:
+        trusted = _trusted_folders()
+        found = _probe(folder, trusted)
+    if found.returncode:
+        text = found.stderr.decode(errors="replace").strip()
+        if "not a git repository" in text:
+            return None
+        raise GitFailed(f"git cannot read the repository of {folder}: {text.splitlines()[0]}")
+    git_dir, object_format, prefix = found.stdout.split(b"\n", 2)
+    return Repository(
+        folder=folder,
+        git_dir=os.fsdecode(git_dir),
+        prefix=prefix.removesuffix(b"\n"),
+        object_format=object_format.decode(),
+        trusted=trusted,
+    )
+
+
+def _probe(folder: Path, trusted: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
+    wanted = ("rev-parse", "--absolute-git-dir", "--show-object-format", "--show-prefix")
+    return _run([*_trust(trusted), "-C", os.fspath(folder), *wanted])
+
+
+def _trust(folders: tuple[str, ...]) -> list[str]:
+    return [word for folder in folders for word in ("-c", f"safe.directory={folder}")]
+
+
+def _trusted_folders() -> tuple[str, ...]:
+    """The user's own ``safe.directory`` entries: whom to trust is the user's to say."""
+    asked = subprocess.run(
+        [git_program(), "config", "--get-all", "-z", "safe.directory"],
+        capture_output=True,
+        cwd="/",
+        check=False,
+    )
+    return tuple(os.fsdecode(f) for f in asked.stdout.split(b"\0") if f)
+
+
+@cache
+def git_program() -> str:
+    """The git on PATH; WorldError without one."""
+    from shutil import which
+
+    found = which("git")
+    if found is None:
+        raise WorldError("git is not installed, or not on PATH")
+    return found
+
+
+def _environment() -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    return {**inherited, **_NEUTRAL}
+
+
+def _run(args: Sequence[str | bytes]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [git_program(), *_OPTIONS, *args],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+
+
+def _command(repository: Repository, *args: str | bytes) -> list[str | bytes]:
+    return ["--git-dir", repository.git_dir, *args]
+
+
+def _ask(repository: Repository, *args: str | bytes) -> bytes:
+    done = _run(_command(repository, *args))
+    if done.returncode:
+        text = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise GitFailed(f"git {os.fsdecode(args[0])} failed: {text[0]}")
+    return done.stdout
+
+
+def resolve_tree(repository: Repository, ref: str) -> str | None:
+    """The id of the tree of ``ref`` at the repository's prefix.
+
+    None when the ref names no commit; "" when the commit has no such folder.
+    """
+    commit = _run(
+        _command(
+            repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
+        )
+    )
+    if commit.returncode:
+        return None
+    at = commit.stdout.strip() + b":" + repository.prefix
+    tree = _run(
+        _command(
+            repository, "rev-parse", "--verify", "--quiet", "--end-of-options", at.rstrip(b"/")
+        )
+    )
+    if tree.returncode:
+        return ""
+    kind = _ask(repository, "cat-file", "-t", tree.stdout.strip()).strip()
+    return tree.stdout.decode().strip() if kind == b"tree" else ""
+
+
+def has_commits(repository: Repository) -> bool:
+    """True when HEAD names a commit."""
+    return (
+        _run(_command(repository, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")).returncode
+        == 0
+    )
+
+
+def branch_names(repository: Repository) -> list[str]:
+    """Short names of branches and tags, for suggestions."""
+    names = _ask(repository, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags")
+    return names.decode(errors="replace").splitlines()
+
+
+def list_tree(repository: Repository, tree: str) -> Iterator[tuple[str, str, bytes]]:
+    """(mode, blob id, path) of every file below a tree, in git's order."""
+    for line in _ask(repository, "ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0"):
+        if line:
+            meta, path = line.split(b"\t", 1)
+            mode, _, oid = meta.decode().split(" ")
+            yield mode, oid, path
+
+
+def list_worktree(folder: Path, repository: Repository | None) -> list[bytes]:
+    """Paths below ``folder``, tracked or not ignored by its own .gitignore files, sorted.
+
+    Without a repository nothing is tracked. The user's and the machine's ignore files do not count.
+    A folder that is a repository of its own is listed with a slash at its end.
+    """
+    ignored = "--exclude-per-directory=.gitignore"
+    if repository is not None:
+        inside = [*_trust(repository.trusted), "-C", os.fspath(folder)]
+        return _listed([*inside, "ls-files", "-z", "--cached", "--others", ignored])
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="mooring-") as scratch:
+        _listed(["init", "--quiet", "--bare", "--template=", scratch])
+        outside = ["--git-dir", scratch, "--work-tree", os.fspath(folder), "-C", os.fspath(folder)]
+        return _listed([*outside, "ls-files", "-z", "--others", ignored])
+
+
+def _listed(args: Sequence[str | bytes]) -> list[bytes]:
+    done = _run(args)
+    if done.returncode:
+        raise GitFailed(f"git ls-files failed: {done.stderr.decode(errors='replace').strip()}")
+    return sorted({path for path in done.stdout.split(b"\0") if path})
+
+
+def uncommitted(repository: Repository) -> list[str]:
+    """Paths below the repository's folder that differ from HEAD or are not tracked."""
+    args = [
+        "-C",
+        os.fspath(repository.folder),
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--no-renames",
+        "--",
+        ".",
+    ]
+    done = _run([*_trust(repository.trusted), *args])
+    if done.returncode:
+        raise GitFailed(f"git status failed: {done.stderr.decode(errors='replace').strip()}")
+    return [line[3:].decode(errors="replace") for line in done.stdout.split(b"\0") if line]
+
+
+def read_blobs(git_dir: str, blobs: Sequence[str]) -> Iterator[tuple[int, IO[bytes]]]:
+    """(size, stream) of each blob in turn; the caller reads exactly ``size`` bytes of the stream."""
+    with TemporaryFile() as wanted:
+        wanted.write("".join(f"{blob}\n" for blob in blobs).encode())
+        wanted.seek(0)
+        command = [
+            git_program(),
+            *_OPTIONS,
+            "--git-dir",
+            git_dir,
+            "cat-file",
+            "--batch",
+            "--buffer",
+        ]
+        with subprocess.Popen(
+            command,
+            env=_environment(),
+            stdin=wanted,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stdout is not None and process.stderr is not None
+            yield from _blobs(process.stdout, blobs)
+            if process.wait():
+                raise GitFailed(
+                    f"git cat-file failed: {process.stderr.read().decode(errors='replace').strip()}"
+                )
+
+
+def _blobs(stream: IO[bytes], blobs: Sequence[str]) -> Iterator[tuple[int, IO[bytes]]]:
+    for blob in blobs:
+        header = stream.readline().split()
+        if len(header) != 3 or header[1] != b"blob":
+            raise GitFailed(f"the repository lacks the blob {blob}")
+        yield int(header[2]), stream
+        stream.read(1)

@@ -1,0 +1,11 @@
+"""What can go wrong outside the input: git, disk, docker, network."""
+
+from __future__ import annotations
+
+
+class WorldError(Exception):
+    """The world failed; ``str`` is one sentence for people. The command ends with exit code 3."""
+
+
+class Refused(Exception):
+    """Mooring will not do it; ``str`` says why and how to go on. Exit code 4."""

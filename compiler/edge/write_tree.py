@@ -1,0 +1,176 @@
+"""A file set -> a folder, whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from compiler import contracts
+from compiler.edge.contents import digest_content, stream_content
+from compiler.edge.read_tree import list_paths, read_manifest
+from compiler.edge.swap import put_in_place, restore
+from compiler.edge.world import Refused, WorldError
+from compiler.output.file_set import (
+    FILE_MODE,
+    Digest,
+    File,
+    FileSet,
+    Linked,
+    digest_bytes,
+    folders_of,
+)
+from compiler.output.manifest import make_manifest, render_manifest
+
+_FOLDER_MODE: Final = 0o755
+
+
+def digest_files(name: str, files: FileSet) -> tuple[dict[str, Digest], str]:
+    """The digests of the files and of their manifest, and the manifest's text; writes nothing."""
+    digests = {
+        path: Digest(sha256=digest_content(file.content), mode=file.mode)
+        for path, file in files.items()
+    }
+    return _with_manifest(name, digests)
+
+
+def _with_manifest(name: str, digests: Mapping[str, Digest]) -> tuple[dict[str, Digest], str]:
+    text = render_manifest(make_manifest(name, digests))
+    manifest = digest_bytes(text.encode("utf-8"), FILE_MODE)
+    return {**digests, contracts.MANIFEST_NAME: manifest}, text
+
+
+def write_tree(name: str, files: FileSet, destination: Path, *, force: bool = False) -> None:
+    """Write the files and their manifest as ``destination``; what was there before goes.
+
+    Raises Refused when the folder is not Mooring's or holds files that its manifest does not name
+    (``force`` overrides), and WorldError when the disk fails. In both cases the old folder is as
+    it was, and nothing lies beside it.
+    """
+    place = Path(os.path.realpath(destination))
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(place)
+        _guard(place, force=force)
+        with _staging(place) as staged:
+            _fill(name, files, staged)
+            put_in_place(staged, place, _aside(place))
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise WorldError(f"cannot write {destination}: {error.strerror or error}{where}") from error
+
+
+def _guard(place: Path, *, force: bool) -> None:
+    if not os.path.lexists(place):
+        return
+    if not place.is_dir():
+        raise Refused(f"{place} is a file; name a folder with -o")
+    if (place / ".git").exists():
+        raise Refused(f"{place} is a git repository of its own; name a folder inside it with -o")
+    paths = list_paths(place)
+    if force or not paths:
+        return
+    manifest = read_manifest(place)
+    if manifest is None:
+        raise Refused(
+            f"{place} was not written by mooring; name another folder, or use --force to replace it"
+        )
+    strange = [path for path in paths if not manifest.names(path)]
+    if strange:
+        more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        raise Refused(
+            f"{place} holds {strange[0]}{more}, not written by mooring; move it away, or use --force to drop it"
+        )
+
+
+def _prefix(place: Path) -> str:
+    return f".{place.name}.mooring-"
+
+
+def _aside(place: Path) -> Path:
+    return place.parent / f"{_prefix(place)}aside"
+
+
+@contextmanager
+def _staging(place: Path) -> Iterator[Path]:
+    """A folder beside ``place``, gone afterwards. Its lock tells a later run that we still live."""
+    folder, lock = _locked_folder(place)
+    try:
+        staged = folder / "new"
+        staged.mkdir()
+        yield staged
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.path.lexists(place):
+            shutil.rmtree(_aside(place), ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_folder(place: Path) -> tuple[Path, int]:
+    from tempfile import mkdtemp
+
+    while True:
+        folder = Path(mkdtemp(prefix=_prefix(place), dir=place.parent))
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Until the lock was ours, another run may have taken the folder for a leftover.
+        if folder.is_dir():
+            return folder, lock
+        os.close(lock)
+
+
+def _clear_leftovers(place: Path) -> None:
+    """Repair and remove what killed runs left beside ``place``."""
+    aside = _aside(place)
+    if not restore(place, aside) and os.path.lexists(aside):
+        shutil.rmtree(aside)
+    for folder in place.parent.glob(f"{_prefix(place)}*"):
+        with suppress(FileNotFoundError, NotADirectoryError, BlockingIOError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(lock)
+
+
+def _fill(name: str, files: FileSet, folder: Path) -> None:
+    os.chmod(folder, _FOLDER_MODE)
+    for path in folders_of(iter(files)):
+        (folder / path).mkdir()
+        os.chmod(folder / path, _FOLDER_MODE)
+    digests = {path: _write(file, folder / path) for path, file in files.items()}
+    _, text = _with_manifest(name, digests)
+    manifest = folder / contracts.MANIFEST_NAME
+    manifest.write_text(text, encoding="utf-8")
+    os.chmod(manifest, FILE_MODE)
+
+
+def _write(file: File, path: Path) -> Digest:
+    digest = hashlib.sha256(usedforsecurity=False)
+    if isinstance(file.content, Linked):
+        os.symlink(file.content.target, path)
+        return digest_bytes(os.fsencode(file.content.target), file.mode)
+    with path.open("xb") as out:
+        for piece in stream_content(file.content):
+            digest.update(piece)
+            out.write(piece)
+    os.chmod(path, file.mode)
+    return Digest(sha256=digest.hexdigest(), mode=file.mode)
+
+
+def check_apart(destination: Path, sources: Mapping[str, Path]) -> None:
+    """Refuse an output inside a source, or a source inside the output; the keys name the sources."""
+    place = os.path.realpath(destination)
+    for what, source in sources.items():
+        other = os.path.realpath(source)
+        if os.path.commonpath([place, other]) in (place, other):
+            where = "around" if other.startswith(place) else "inside"
+            raise Refused(
+                f"the output {destination} lies {where} {what} ({source}); name another folder with -o"
+            )

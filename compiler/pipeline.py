@@ -1,0 +1,60 @@
+"""The ordered passes of a compilation. Pure: reading the inputs and writing the output lie at its two ends.
+
+bytes -> Document -> (parameters) -> BuildFile -> Build -> [the edge reads what it names]
+      -> Project -> TaskPlan -> files
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compiler.checks.registry import check_build, check_project
+from compiler.diagnostics.diagnostic import Diagnostic, has_errors
+from compiler.ir.build import Build
+from compiler.ir.project import Project
+from compiler.ir.task_plan import TaskPlan
+from compiler.output.file_set import FileSet
+from compiler.passes.fill_defaults import fill_defaults
+from compiler.passes.lower_task import lower_task
+from compiler.passes.substitute_params import substitute_params
+from compiler.source.read_yaml import read_yaml
+from compiler.surface.decode import decode_build
+from compiler.targets.harbor.files import render_task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A compilation without errors."""
+
+    project: Project
+    plan: TaskPlan
+    files: FileSet
+
+
+def understand(
+    data: bytes, file: str, params: Mapping[str, str]
+) -> tuple[Build | None, str, tuple[Diagnostic, ...]]:
+    """The build that ``data`` describes (None when it has errors), its text, and what there is to say."""
+    document, found = read_yaml(data, file)
+    if document is None:
+        return None, data.decode("utf-8", "replace"), found
+    document, unresolved = substitute_params(document, params)
+    written, misshapen = decode_build(document)
+    found = (*found, *unresolved, *misshapen)
+    if written is None or has_errors(found):
+        return None, document.text, found
+    build = fill_defaults(written)
+    found = (*found, *check_build(build))
+    return build, document.text, found
+
+
+def judge(project: Project) -> tuple[Diagnostic, ...]:
+    """What there is to say about the project as a whole."""
+    return check_project(project)
+
+
+def emit(project: Project) -> Compiled:
+    """The files that a project without errors compiles to."""
+    plan = lower_task(project)
+    return Compiled(project=project, plan=plan, files=render_task(project, plan))

@@ -1,0 +1,237 @@
+"""Bytes -> Document: YAML 1.2 read into plain data, every node with its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
+from compiler.diagnostics.span import Span, span_of_file
+from compiler.source.document import Document, Path, Places
+from compiler.source.scalars import type_plain
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+MOST_NODES: Final = 2_000_000
+MOST_DEPTH: Final = 100
+
+_MERGE_TAG: Final = "tag:yaml.org,2002:merge"
+_CORE: Final = "tag:yaml.org,2002:"
+_READABLE_TAGS: Final = frozenset(
+    _CORE + name
+    for name in ("null", "bool", "int", "float", "str", "timestamp", "value", "map", "seq")
+)
+
+
+def read_yaml(data: bytes, file: str) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+    """The document in ``data``; None, with the reasons, when it is not YAML or beyond the bounds.
+
+    ``file`` is the name to show in places. The bounds (16 MiB, two million nodes after aliases are
+    followed, 100 levels) keep a hostile file from taking the machine with it.
+    """
+    if len(data) > MOST_BYTES:
+        limit = f"a file may have at most {MOST_BYTES // 2**20} MiB"
+        return None, (diagnostic("MOR103", span_of_file(file), what="large", limit=limit),)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = _span_of_offset(data, error.start, file)
+        return None, (diagnostic("MOR104", place, offset=error.start),)
+    root, problem = _compose(text, file)
+    if problem:
+        return None, (problem,)
+    walk = _Walk(file=file)
+    value = walk.node(root, (), 0) if root is not None else None
+    if walk.stopped:
+        return None, tuple(walk.found)
+    places = Places(file=file, values=walk.values, keys=walk.keys)
+    walk.values.setdefault((), span_of_file(file))
+    document = Document(data=value, text=text, places=places, plain=frozenset(walk.plain))
+    return (None if walk.found else document), tuple(walk.found)
+
+
+def _compose(text: str, file: str) -> tuple[Any, Diagnostic | None]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.reader import ReaderError
+
+    try:
+        return YAML(typ="safe", pure=True).compose(text), None
+    except RecursionError:
+        limit = f"a value may be nested at most {MOST_DEPTH} levels deep"
+        return None, diagnostic("MOR103", span_of_file(file), what="deeply nested", limit=limit)
+    except MarkedYAMLError as error:
+        return None, _syntax(error, file)
+    except ReaderError as error:
+        return None, _unreadable_character(text, error.position, file)
+    except (YAMLError, ValueError) as error:
+        problem = str(error).splitlines()[0]
+        return None, diagnostic(
+            "MOR101", span_of_file(file), problem=problem, hint="check the syntax"
+        )
+
+
+def _syntax(error: Any, file: str) -> Diagnostic:
+    mark = error.problem_mark or error.context_mark
+    problem = str(error.problem or error.context or "it cannot be read").replace("\n", " ")
+    hint = "check the indentation, the colons and the quotes around this place"
+    if "tab" in problem or "'\\t'" in problem:
+        hint = "indent with spaces; YAML does not allow tabs"
+    if "single document" in str(error.context):
+        problem, hint = (
+            "a second document starts here",
+            "keep one document in a file, without `---` between",
+        )
+    span = span_of_file(file) if mark is None else _span_of_mark(mark, mark, file)
+    return diagnostic("MOR101", span, problem=problem, hint=hint)
+
+
+def _unreadable_character(text: str, position: int, file: str) -> Diagnostic:
+    before = text[:position]
+    line, column = before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+    span = Span(file=file, line=line, column=column, end_line=line, end_column=column + 1)
+    shown = f"U+{ord(text[position]):04X}" if position < len(text) else "a character"
+    hint = "remove it, or write it as an escape in double quotes"
+    return diagnostic(
+        "MOR101", span, problem=f"the control character {shown} may not stand here", hint=hint
+    )
+
+
+def _span_of_offset(data: bytes, offset: int, file: str) -> Span:
+    before = data[:offset]
+    line = before.count(b"\n") + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+    return Span(file=file, line=line, column=column, end_line=line, end_column=column + 1)
+
+
+def _span_of_mark(start: Any, end: Any, file: str) -> Span:
+    """The one place where ruamel's marks, which count from 0, become spans, which count from 1."""
+    return Span(
+        file=file,
+        line=start.line + 1,
+        column=start.column + 1,
+        end_line=end.line + 1,
+        end_column=end.column + 1,
+    )
+
+
+@dataclass
+class _Walk:
+    """One walk over the node graph: data, spans and complaints, within the bounds."""
+
+    file: str
+    values: dict[Path, Span] = field(default_factory=dict)
+    keys: dict[Path, Span] = field(default_factory=dict)
+    plain: set[Path] = field(default_factory=set)
+    found: list[Diagnostic] = field(default_factory=list)
+    nodes: int = 0
+    stopped: bool = False
+
+    def node(self, node: Any, path: Path, depth: int) -> Any:
+        self.nodes += 1
+        span = self._span(node)
+        if self.stopped or not self._within_bounds(depth, span):
+            return None
+        self.values[path] = span
+        kind = node.id
+        if kind == "mapping":
+            return self._mapping(node, path, depth)
+        if kind == "sequence":
+            return [self.node(item, (*path, i), depth + 1) for i, item in enumerate(node.value)]
+        return self._scalar(node, path, span)
+
+    def _within_bounds(self, depth: int, span: Span) -> bool:
+        if depth > MOST_DEPTH:
+            limit = f"a value may be nested at most {MOST_DEPTH} levels deep"
+            self._stop(diagnostic("MOR103", span, what="deeply nested", limit=limit))
+        elif self.nodes > MOST_NODES:
+            limit = (
+                f"a file may have at most {MOST_NODES} values, counted where aliases repeat them"
+            )
+            self._stop(diagnostic("MOR103", span, what="large", limit=limit))
+        return not self.stopped
+
+    def _stop(self, why: Diagnostic) -> None:
+        self.stopped = True
+        self.found.append(why)
+
+    def _mapping(self, node: Any, path: Path, depth: int) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        merged: list[Any] = []
+        for key, value in node.value:
+            if key.tag == _MERGE_TAG:
+                merged.append(value)
+                continue
+            name = self._key(key)
+            if name is None:
+                continue
+            span = self._span(key)
+            first = self.keys.get((*path, name))
+            if first is not None and name in result:
+                self.found.append(diagnostic("MOR102", span, key=name, first=first.line))
+                continue
+            self.keys[(*path, name)] = span
+            result[name] = self.node(value, (*path, name), depth + 1)
+        for value in merged:
+            self._merge(value, result, path, depth)
+        return result
+
+    def _merge(self, node: Any, into: dict[str, Any], path: Path, depth: int) -> None:
+        """YAML's merge key: entries of the other mapping, where this one has none of that name."""
+        sources = node.value if node.id == "sequence" else [node]
+        for source in sources:
+            if source.id != "mapping":
+                self.found.append(
+                    diagnostic(
+                        "MOR112",
+                        self._span(source),
+                        expected="a mapping to merge",
+                        actual=f"a {source.id}",
+                        hint="`<<` takes an alias of a mapping, or a list of them",
+                    )
+                )
+                continue
+            other = _Walk(file=self.file, nodes=self.nodes)
+            data = other.node(source, path, depth + 1)
+            self.nodes, self.stopped = other.nodes, other.stopped
+            self.found.extend(other.found)
+            if self.stopped:
+                return
+            self._adopt(other, {k: v for k, v in data.items() if k not in into}, path)
+            into.update({k: v for k, v in data.items() if k not in into})
+
+    def _adopt(self, other: _Walk, fresh: dict[str, Any], path: Path) -> None:
+        size = len(path)
+        for spans, theirs in ((self.values, other.values), (self.keys, other.keys)):
+            spans.update({p: s for p, s in theirs.items() if len(p) > size and p[size] in fresh})
+        self.plain.update(p for p in other.plain if len(p) > size and p[size] in fresh)
+
+    def _key(self, key: Any) -> str | None:
+        if key.id == "scalar" and key.tag in _READABLE_TAGS:
+            return str(key.value)
+        self.found.append(diagnostic("MOR106", self._span(key), actual=f"a {key.id}"))
+        return None
+
+    def _scalar(self, node: Any, path: Path, span: Span) -> Any:
+        if node.tag not in _READABLE_TAGS:
+            self.found.append(diagnostic("MOR107", span, tag=str(node.tag)))
+            return None
+        if node.style is None and node.tag != _CORE + "str":
+            self.plain.add(path)
+            return type_plain(node.value)
+        if node.style is None:
+            self.plain.add(path)
+        return node.value
+
+    def _span(self, node: Any) -> Span:
+        start, end = node.start_mark, node.end_mark
+        span = _span_of_mark(start, end, self.file)
+        if node.id != "scalar" and not node.flow_style:
+            # A block collection ends where the next token starts: point at its first line alone.
+            return Span(
+                file=self.file,
+                line=span.line,
+                column=span.column,
+                end_line=span.line,
+                end_column=span.column + 1,
+            )
+        return span

@@ -1,0 +1,176 @@
+"""Document -> complaints: the file held against its JSON Schema, each error with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from compiler import resources
+from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
+from compiler.diagnostics.suggest import suggest_name
+from compiler.source.document import Document, Path
+
+_NAMES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+    "array": "a list",
+    "object": "a mapping of keys",
+}
+
+
+def check_schema(document: Document, schema_name: str) -> tuple[Diagnostic, ...]:
+    """Every way in which the document differs from ``schemas/<schema_name>.schema.json``."""
+    if not isinstance(document.data, dict):
+        actual = name_of_value(document.data)
+        return (diagnostic("MOR105", document.places.value(), actual=actual),)
+    errors = _validator(schema_name).iter_errors(document.data)
+    return tuple(d for error in errors for d in _explained(error, document))
+
+
+def name_of_value(value: Any) -> str:
+    """What a value is, in words for people."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true or false"
+    for kind, name in (
+        (str, "text"),
+        (int, "a whole number"),
+        (float, "a number"),
+        (list, "a list"),
+    ):
+        if isinstance(value, kind):
+            return name
+    return "a mapping of keys"
+
+
+@cache
+def _validator(schema_name: str) -> Any:
+    from jsonschema import Draft202012Validator, validators
+    from jsonschema.exceptions import ValidationError
+
+    def pattern(_: Any, wanted: str, instance: Any, schema: Any) -> Iterator[Any]:
+        # JSON Schema's `$` is the very end; Python's also matches before a last line break.
+        if isinstance(instance, str) and not re.search(wanted.replace("$", r"\Z"), instance):
+            yield ValidationError(f"{instance!r} does not match {wanted!r}")
+
+    def required(_: Any, keys: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        # One error for all missing keys: jsonschema's own names each in prose only.
+        if isinstance(instance, dict) and any(key not in instance for key in keys):
+            yield ValidationError("keys are missing")
+
+    extended: Any = validators.extend(
+        Draft202012Validator, {"pattern": pattern, "required": required}
+    )
+    return extended(resources.schema(schema_name))
+
+
+def _explained(error: Any, document: Document) -> Iterator[Diagnostic]:
+    path: Path = tuple(error.absolute_path)
+    explain = _EXPLAINERS.get(error.validator, _explain_other)
+    yield from explain(error, path, document)
+
+
+def _explain_unknown_keys(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+    known = list(error.schema.get("properties", {}))
+    for key in error.instance:
+        if key in known:
+            continue
+        near = suggest_name(key, (k for k in known if k not in error.instance)) or suggest_name(
+            key, known
+        )
+        hint = f"did you mean `{near}`?" if near else f"the keys here are: {', '.join(known)}"
+        yield diagnostic("MOR110", document.places.key(*path, key), key=key, hint=hint)
+
+
+def _explain_missing(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+    for key in error.validator_value:
+        if key in error.instance:
+            continue
+        about = error.schema.get("properties", {}).get(key, {}).get("description", "")
+        hint = about.split(". ")[0].rstrip(".") or "add it"
+        yield diagnostic("MOR111", document.places.value(*path), key=key, hint=hint)
+
+
+def _explain_type(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+    wanted = error.validator_value
+    names = [_NAMES[t] for t in ([wanted] if isinstance(wanted, str) else wanted)]
+    expected = error.schema.get("x-expected") or " or ".join(names)
+    actual = name_of_value(error.instance)
+    hint = _type_hint(wanted, error.instance)
+    yield diagnostic(
+        "MOR112", document.places.value(*path), expected=expected, actual=actual, hint=hint
+    )
+
+
+def _type_hint(wanted: Any, found: Any) -> str:
+    if wanted == "string" and isinstance(found, (int, float, bool)):
+        return "put it in quotes"
+    if wanted == "array":
+        return "write a list: [first, second], or a line `- item` for each"
+    return "see the reference of this key in the README"
+
+
+def _explain_enum(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+    allowed = tuple(str(v) for v in error.validator_value)
+    near = suggest_name(str(error.instance), allowed)
+    hint = (
+        f"did you mean `{near}`?" if near else error.schema.get("description", "choose one of them")
+    )
+    place = document.places.value(*path)
+    yield diagnostic("MOR113", place, value=_shown(error.instance), allowed=allowed, hint=hint)
+
+
+def _explain_pattern(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+    expected = error.schema.get("x-expected", "in the expected form")
+    hint = f"write {expected}"
+    is_key = "propertyNames" in error.absolute_schema_path
+    place = document.places.key(*path, error.instance) if is_key else document.places.value(*path)
+    yield diagnostic("MOR114", place, value=_shown(error.instance), expected=expected, hint=hint)
+
+
+_BOUNDS = {
+    "minimum": "{value} is too small: at least {bound}",
+    "maximum": "{value} is too large: at most {bound}",
+    "exclusiveMinimum": "{value} is too small: more than {bound}",
+    "minItems": "the list is too short: at least {bound} entry",
+    "maxLength": "the text is too long: at most {bound} characters",
+}
+
+
+def _explain_bound(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+    problem = _BOUNDS[error.validator].format(
+        value=_shown(error.instance), bound=error.validator_value
+    )
+    hint = error.schema.get("x-expected", "choose a value within the bounds")
+    yield diagnostic("MOR115", document.places.value(*path), problem=problem, hint=hint)
+
+
+def _explain_other(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+    place = document.places.value(*path)
+    hint = "see the reference of this key in the README"
+    yield diagnostic(
+        "MOR115", place, problem=f"the value does not satisfy `{error.validator}`", hint=hint
+    )
+
+
+_EXPLAINERS = {
+    "additionalProperties": _explain_unknown_keys,
+    "required": _explain_missing,
+    "type": _explain_type,
+    "enum": _explain_enum,
+    "const": _explain_other,
+    "pattern": _explain_pattern,
+    "not": _explain_pattern,
+    **dict.fromkeys(_BOUNDS, _explain_bound),
+}
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"

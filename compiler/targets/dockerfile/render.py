@@ -1,0 +1,67 @@
+"""Project -> the three Dockerfiles."""
+
+from __future__ import annotations
+
+from compiler import contracts
+from compiler.ir.project import Project
+from compiler.targets.dockerfile.packages import render_install, render_install_missing
+from compiler.targets.dockerfile.quote import exec_form
+from compiler.targets.render_template import render_template
+
+
+def render_main(project: Project) -> str:
+    """The workbench's Dockerfile; its context is ``environment/``."""
+    build = project.build
+    return render_template(
+        "docker/main.Dockerfile.j2",
+        image=build.image_main,
+        install_missing=render_install_missing(("bash", "git", "python3")),
+        packages=render_install(build.packages) if build.packages else "",
+        user=contracts.AGENT_USER,
+        uid=contracts.AGENT_UID,
+        repository=contracts.WORK_REPO,
+        results=contracts.WORK_RESULTS,
+        command=contracts.COMMAND,
+        runtime=contracts.RUNTIME,
+        plan=contracts.PLAN,
+    )
+
+
+def render_evaluator(project: Project) -> str:
+    """The evaluator's Dockerfile; its context is ``environment/``."""
+    return render_template(
+        "docker/evaluator.Dockerfile.j2",
+        image=project.build.image_evaluator,
+        install_missing=render_install_missing(("git", "python3"), venv=True),
+        opt=contracts.OPT,
+        venv=contracts.EVALUATOR_VENV,
+        scorer_venv=contracts.SCORER_VENV,
+        scorer_requirements=project.requirements is not None,
+        command=contracts.COMMAND,
+        runtime=contracts.RUNTIME,
+        baseline=contracts.BASELINE,
+        data=contracts.DATA,
+        scorer=contracts.SCORER,
+        plan=contracts.PLAN,
+    )
+
+
+def render_runner(project: Project) -> str:
+    """The runner's Dockerfile; its context is ``environment/``."""
+    runner = project.build.runner
+    return render_template(
+        "docker/runner.Dockerfile.j2",
+        image=runner.image,
+        install_missing=render_install_missing(("python3",)),
+        packages=render_install(runner.packages) if runner.packages else "",
+        build=[exec_form(argv) for argv in runner.build],
+        runtime=contracts.RUNTIME,
+        baseline=contracts.RUNNER_BASELINE,
+        command=contracts.COMMAND,
+        plan=contracts.PLAN,
+    )
+
+
+def render_ignore(*wanted: str) -> str:
+    """A .dockerignore that lets in these paths alone, so that labels never enter an image's build."""
+    return "".join(["*\n", *(f"!{path}\n" for path in wanted)])

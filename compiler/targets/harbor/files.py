@@ -1,0 +1,116 @@
+"""Project and TaskPlan -> every file of a Harbor task."""
+
+from __future__ import annotations
+
+from compiler import resources
+from compiler.ir.project import Project
+from compiler.ir.task_plan import TaskPlan
+from compiler.output.file_set import (
+    FILE_MODE,
+    Archived,
+    Copied,
+    File,
+    copy_file,
+    make_file,
+    make_program,
+)
+from compiler.targets.compose.lower import lower_compose
+from compiler.targets.compose.render import render_compose, render_yaml
+from compiler.targets.dockerfile.render import (
+    render_evaluator,
+    render_ignore,
+    render_main,
+    render_runner,
+)
+from compiler.targets.harbor.baseline_tree import render_baseline_tree
+from compiler.targets.harbor.instruction import render_instruction
+from compiler.targets.harbor.plans import (
+    lower_evaluator_plan,
+    lower_runner_plan,
+    lower_workbench_plan,
+)
+from compiler.targets.harbor.scripts import (
+    render_harbor_script,
+    render_shim,
+    render_solve_script,
+    render_test_script,
+)
+from compiler.targets.harbor.task_toml import lower_task_config, render_task_config
+from compiler.targets.harbor.topology import render_topology
+from compiler.targets.json_text import render_json
+from compiler.targets.payload import copy_runtime
+
+_JOB_HEADER = "# Written by `mooring compile`. What run/harbor.sh hands to `harbor run --config`.\n"
+
+
+def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
+    """The whole task, without the manifest."""
+    return {
+        "task.toml": make_file(render_task_config(lower_task_config(project, plan))),
+        "instruction.md": make_file(render_instruction(project)),
+        "TOPOLOGY.md": make_file(render_topology(project, plan)),
+        "environment/docker-compose.yaml": make_file(render_compose(lower_compose(plan))),
+        "environment/baseline.tar": File(content=Archived(project.baseline), mode=FILE_MODE),
+        "environment/baseline.tree": make_file(render_baseline_tree(project.baseline)),
+        **_render_main(project),
+        **_render_evaluator(project),
+        **_render_runner(project),
+        **copy_runtime(),
+        "tests/test.sh": make_program(render_test_script()),
+        "solution/solve.sh": make_program(render_solve_script(project)),
+        "run/harbor.sh": make_program(render_harbor_script(project)),
+        "run/job.yaml": make_file(_JOB_HEADER + render_yaml(_lower_job())),
+    }
+
+
+def _render_main(project: Project) -> dict[str, File]:
+    return {
+        "environment/Dockerfile": make_file(render_main(project)),
+        "environment/Dockerfile.dockerignore": make_file(
+            render_ignore(
+                "baseline.tar", "main", "runtime/__init__.py", "runtime/baseline", "runtime/client"
+            )
+        ),
+        "environment/main/plan.json": make_file(render_json(lower_workbench_plan(project))),
+        "environment/main/mooring": make_program(render_shim("client")),
+    }
+
+
+def _render_evaluator(project: Project) -> dict[str, File]:
+    folder = "environment/evaluator"
+    requirements = File(content=Copied(str(resources.evaluator_requirements())), mode=FILE_MODE)
+    files = {
+        f"{folder}/Dockerfile": make_file(render_evaluator(project)),
+        f"{folder}/requirements.txt": requirements,
+        f"{folder}/plan.json": make_file(render_json(lower_evaluator_plan(project))),
+        f"{folder}/mooring": make_program(render_shim("evaluator")),
+    }
+    for data in project.data:
+        files[f"{folder}/data/{data.file}"] = File(content=Copied(data.source), mode=FILE_MODE)
+    for source in project.scorer:
+        files[f"{folder}/scorer/{source.path}"] = copy_file(source)
+    if project.requirements is not None:
+        files[f"{folder}/scorer-requirements.txt"] = copy_file(project.requirements)
+    return files
+
+
+def _render_runner(project: Project) -> dict[str, File]:
+    return {
+        "environment/runner/Dockerfile": make_file(render_runner(project)),
+        "environment/runner/Dockerfile.dockerignore": make_file(
+            render_ignore(
+                "baseline.tar",
+                "runner",
+                "runtime/__init__.py",
+                "runtime/baseline",
+                "runtime/runner",
+            )
+        ),
+        "environment/runner/plan.json": make_file(render_json(lower_runner_plan(project))),
+        "environment/runner/mooring": make_program(render_shim("runner")),
+    }
+
+
+def _lower_job() -> dict[str, object]:
+    """One attempt and no retries: an optimisation session is not to be had twice by accident."""
+    return {"n_attempts": 1, "n_concurrent_trials": 1, "retry": {"max_retries": 0}}

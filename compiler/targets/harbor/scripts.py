@@ -1,0 +1,38 @@
+"""The shell scripts of a task."""
+
+from __future__ import annotations
+
+from compiler import contracts
+from compiler.ir.project import Project
+from compiler.targets.render_template import render_template
+
+_PYTHON = "python3 -I -S"
+
+
+def render_test_script() -> str:
+    """tests/test.sh."""
+    return render_template(
+        "harbor/test.sh.j2", command=contracts.COMMAND, reward_file=contracts.REWARD_FILE
+    )
+
+
+def render_solve_script(project: Project) -> str:
+    """solution/solve.sh; split names have no characters that a shell minds."""
+    return render_template(
+        "harbor/solve.sh.j2",
+        repository=contracts.WORK_REPO,
+        selection_split=project.build.selection_split,
+    )
+
+
+def render_harbor_script(project: Project) -> str:
+    """run/harbor.sh; names of secrets have the form of variable names."""
+    return render_template("scripts/harbor.sh.j2", secrets=" ".join(project.build.secrets))
+
+
+def render_shim(part: str) -> str:
+    """The `mooring` command of a service: the runtime's part of that name."""
+    python = f"{contracts.EVALUATOR_VENV}/bin/python -I" if part == "evaluator" else _PYTHON
+    return render_template(
+        "scripts/shim.sh.j2", python=python, runtime=contracts.RUNTIME, part=part
+    )

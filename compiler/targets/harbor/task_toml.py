@@ -1,0 +1,40 @@
+"""Project -> task.toml (Harbor's TaskConfig, schema version 1.4)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from compiler import contracts
+from compiler.ir.project import Project
+from compiler.ir.task_plan import TaskPlan
+
+SCHEMA_VERSION: Final = "1.4"
+HEADER: Final = "# Written by `mooring compile`. Change the build file and compile again.\n"
+
+
+def lower_task_config(project: Project, plan: TaskPlan) -> dict[str, Any]:
+    """The tables of task.toml. Root keys come first: TOML has no way back to the root."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "task": {"name": project.build.name, "description": project.build.description},
+        "agent": {"timeout_sec": plan.timeouts.agent, "user": contracts.AGENT_USER},
+        "verifier": {
+            "timeout_sec": plan.timeouts.verifier,
+            "environment_mode": "shared",
+            "collect": [
+                {
+                    "command": f"{contracts.COMMAND} finalize",
+                    "service": contracts.EVALUATOR,
+                    "timeout_sec": plan.timeouts.finalize,
+                }
+            ],
+        },
+        "environment": {"build_timeout_sec": plan.timeouts.build, "workdir": contracts.WORK_REPO},
+    }
+
+
+def render_task_config(config: dict[str, Any]) -> str:
+    """The file's text."""
+    import tomli_w
+
+    return HEADER + tomli_w.dumps(config)

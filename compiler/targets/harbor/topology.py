@@ -1,0 +1,92 @@
+"""Project and TaskPlan -> TOPOLOGY.md: a picture of services, networks, volumes and trust."""
+
+from __future__ import annotations
+
+from compiler import contracts
+from compiler.ir.build import RunnerNetwork
+from compiler.ir.project import Project
+from compiler.ir.task_plan import Service, TaskPlan
+from compiler.targets.render_template import render_template
+
+_NOTHING = "no"
+
+
+def render_topology(project: Project, plan: TaskPlan) -> str:
+    """Markdown with a mermaid flowchart, drawn from the plan."""
+    return render_template(
+        "harbor/TOPOLOGY.md.j2",
+        name=project.build.name,
+        services=[
+            {"id": _id("s", s.name), "name": s.name, "trust": s.trust.value, "role": s.role}
+            for s in plan.services
+        ],
+        networks=[
+            {"id": _id("n", n.name), "name": n.name, "internal": n.internal} for n in plan.networks
+        ],
+        volumes=[{"id": _id("v", v), "name": v} for v in plan.volumes],
+        links=[link for service in plan.services for link in _links(service)],
+        sees=_sees(project, plan),
+        residuals=_residuals(project),
+    )
+
+
+def _id(kind: str, name: str) -> str:
+    return f"{kind}_{''.join(c if c.isalnum() else '_' for c in name)}"
+
+
+def _links(service: Service) -> list[dict[str, str]]:
+    here = _id("s", service.name)
+    links = [{"a": here, "arrow": "---", "b": _id("n", name)} for name in service.networks]
+    for mount in service.mounts:
+        arrow = "-. reads .->" if mount.read_only else "== writes ==>"
+        links.append({"a": here, "arrow": arrow, "b": _id("v", mount.volume)})
+    return links
+
+
+def _sees(project: Project, plan: TaskPlan) -> list[dict[str, str]]:
+    """Rows of the table: a thing, and for each service how it gets at it."""
+    fields = ", ".join(f"`{field}`" for field in project.build.input_fields)
+    secrets = ", ".join(f"`{name}`" for name in project.build.secrets) or "none declared"
+    rows = [
+        ("labels, scorer, all samples", {contracts.EVALUATOR: "yes"}),
+        ("budgets and the ledger", {contracts.EVALUATOR: "yes"}),
+        (f"secrets ({secrets})", _secret_holders(plan)),
+        ("candidates' code", {s.name: "yes" for s in plan.services}),
+        (f"a sample's {fields}", {contracts.EVALUATOR: "yes", contracts.RUNNER: "one at a time"}),
+        ("results", {contracts.EVALUATOR: "writes", contracts.MAIN: "reads"}),
+        ("the internet", {s.name: "yes" for s in plan.services if _leaves(s, plan)}),
+    ]
+    names = [service.name for service in plan.services]
+    return [
+        {"what": what, "cells": " | ".join(cells.get(name, _NOTHING) for name in names)}
+        for what, cells in rows
+    ]
+
+
+def _secret_holders(plan: TaskPlan) -> dict[str, str]:
+    return {s.name: "yes" for s in plan.services if any(v.value is None for v in s.environment)}
+
+
+def _leaves(service: Service, plan: TaskPlan) -> bool:
+    outward = {network.name for network in plan.networks if not network.internal}
+    return bool(outward.intersection(service.networks))
+
+
+def _residuals(project: Project) -> list[str]:
+    residuals = [
+        (
+            "Whoever becomes root in `main` can rewrite reward.json: the optimiser runs as "
+            f"`{contracts.AGENT_USER}`, without a way to new privileges."
+        ),
+        "Each answer about a non_viewable split tells a little of it; its budget bounds how much.",
+        (
+            "A host is reachable from a container at the gateway address of its network, also from an "
+            "internal one: services of the host that listen there are not hidden by Mooring."
+        ),
+    ]
+    if project.build.runner.network is RunnerNetwork.PUBLIC:
+        residuals.append(
+            "**`runner.network: public`: a candidate can carry the inputs that it is given, those of "
+            "hidden samples too, to the internet.**"
+        )
+    return residuals
