@@ -1,4 +1,4 @@
-"""The ordered passes of a compilation. Pure: reading the inputs and writing the output lie at its two ends.
+"""The ordered passes of a compilation. Pure: reading and writing lie at its two ends.
 
 bytes -> Document -> (parameters) -> BuildFile -> Build -> [the edge reads what it names]
       -> Project -> TaskPlan -> files
@@ -35,7 +35,7 @@ class Compiled:
 def understand(
     data: bytes, file: str, params: Mapping[str, str]
 ) -> tuple[Build | None, str, tuple[Diagnostic, ...]]:
-    """The build that ``data`` describes (None when it has errors), its text, and what there is to say."""
+    """The build in ``data`` (None when it has errors), its text, and what there is to say."""
     document, found = read_yaml(data, file)
     if document is None:
         return None, data.decode("utf-8", "replace"), found

@@ -1,4 +1,4 @@
-"""Where schemas/, templates/ and the runtime lie: in a checkout beside the package, in a wheel inside it."""
+"""Where schemas/, templates/ and the runtime lie: in a checkout beside the package, else in it."""
 
 from __future__ import annotations
 

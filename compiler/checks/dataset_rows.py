@@ -91,6 +91,5 @@ def _check_row(
     if name in first_line:
         found.append(diagnostic("MOR312", place, id=name, first=first_line[name]))
     first_line.setdefault(name, place.line)
-    for wanted in input_fields:
-        if wanted not in row:
-            found.append(diagnostic("MOR313", place, field=wanted))
+    missing = [wanted for wanted in input_fields if wanted not in row]
+    found.extend(diagnostic("MOR313", place, field=wanted) for wanted in missing)

@@ -11,7 +11,7 @@ from compiler.surface.names import is_split_name
 
 
 def check_split_data(project: Project) -> Iterator[Diagnostic]:
-    """MOR314 without a file, MOR315 without a sample, MOR206 for unlisted data, MOR316 for its name."""
+    """MOR314: no file, MOR315: no sample, MOR206: unlisted data, MOR316: its name."""
     build = project.build
     files = {data.split: data for data in project.data}
     for split in build.splits:

@@ -1,4 +1,4 @@
-"""What every command does first: read a build file with all that it names, and say what is wrong."""
+"""What every command does first: read a build file with all it names, and say what is wrong."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _parse_param(text: str) -> tuple[str, str]:
 
 
 def load_project(given: Input) -> Project:
-    """The project without errors; otherwise everything is printed and the command ends with code 2."""
+    """The project without errors; otherwise all is printed and the command ends with code 2."""
     project, texts, found = _read(given)
     show_diagnostics(found, texts)
     if project is None or has_errors(found):

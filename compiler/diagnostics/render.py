@@ -1,4 +1,4 @@
-"""Diagnostics as text for a terminal: ``path:line:col: error[MORnnn]: message``, the line, a caret, a help line."""
+"""Diagnostics as text: ``path:line:col: error[MORnnn]: message``, the line, a caret, help."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def help_of(d: Diagnostic) -> str:
 
 
 def render_text(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
-    """All of them, a blank line between two; ``sources`` maps a span's file to its text, where known."""
+    """All of them, a blank line between two; ``sources`` maps files to their texts, where known."""
     lines = {file: text.splitlines() for file, text in sources.items()}
     return "\n".join(_rendered(d, lines) for d in diagnostics)
 

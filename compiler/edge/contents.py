@@ -20,7 +20,7 @@ _BLOCK: Final = 512
 
 
 def stream_content(content: Content) -> Iterator[bytes]:
-    """The bytes of a file (of a link: its target), in pieces; WorldError where an input vanished."""
+    """The bytes of a file (of a link: its target) in pieces; WorldError where an input vanished."""
     if isinstance(content, Made):
         yield content.content
     elif isinstance(content, Linked):
@@ -41,7 +41,7 @@ def _stream_copy(content: Copied) -> Iterator[bytes]:
 
 
 def _stream_archive(baseline: Baseline) -> Iterator[bytes]:
-    """An uncompressed GNU tar of the raw blobs: pinned owner and time, names as bytes, git's order."""
+    """An uncompressed GNU tar of the raw blobs: pinned owner and time, raw names, git's order."""
     blobs = _git_blobs(baseline) if baseline.git_dir else _plain_blobs(baseline)
     for entry, size, stream in blobs:
         if entry.mode == LINK:

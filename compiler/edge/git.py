@@ -1,4 +1,4 @@
-"""Reading a user's repository with git's plumbing, the machine's and the user's configuration left out.
+"""Reading a user's repository with git's plumbing, without the configuration around it.
 
 Plumbing by subprocess and not GitPython: its porcelain follows the configuration that must not
 count here, and importing it takes longer than a whole compilation.
@@ -44,7 +44,7 @@ class GitFailed(WorldError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """A repository as seen from a folder in it; ``prefix`` is that folder inside it ("" or "a/b/")."""
+    """A repository seen from a folder in it; ``prefix`` is that folder inside it ("" or "a/b/")."""
 
     folder: Path
     git_dir: str
@@ -227,7 +227,7 @@ def uncommitted(repository: Repository) -> list[str]:
 
 
 def read_blobs(git_dir: str, blobs: Sequence[str]) -> Iterator[tuple[int, IO[bytes]]]:
-    """(size, stream) of each blob in turn; the caller reads exactly ``size`` bytes of the stream."""
+    """(size, stream) of each blob in turn; the caller reads exactly ``size`` bytes of a stream."""
     with TemporaryFile() as wanted:
         wanted.write("".join(f"{blob}\n" for blob in blobs).encode())
         wanted.seek(0)

@@ -35,7 +35,7 @@ def read_build_file(path: Path, shown: str) -> tuple[bytes | None, tuple[Diagnos
 def read_project(build: Build, root: Path) -> tuple[Project | None, tuple[Diagnostic, ...]]:
     """The facts about all inputs below or beside ``root``, the build file's folder.
 
-    None with the reasons when one is missing or unusable. Raises WorldError when git or the disk fails.
+    None when there is no baseline to go on with. Raises WorldError when git or the disk fails.
     """
     try:
         return _read_project(build, root)
@@ -157,11 +157,11 @@ def _read_requirements(build: Build, root: Path, found: list[Diagnostic]) -> Sou
         return None
     what = "the requirements file"
     file = _existing(build, "scorer_requirements", path, what, root, found, folder=False)
-    return file and SourceFile(path=file.name, source=os.fspath(file), mode=0o644)
+    return SourceFile(path=file.name, source=os.fspath(file), mode=0o644) if file else None
 
 
 def list_files(folder: Path, place: Span, found: list[Diagnostic]) -> tuple[SourceFile, ...]:
-    """Every file below ``folder`` but caches and git's own, sorted; what cannot be copied is reported."""
+    """Every file below ``folder`` but caches and git's, sorted; reports what cannot be copied."""
     files: list[SourceFile] = []
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(f for f in folders if f not in _NOT_COPIED)

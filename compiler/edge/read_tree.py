@@ -25,7 +25,7 @@ def read_digests(folder: Path) -> dict[str, Digest]:
 
 def list_paths(folder: Path) -> list[str]:
     """Every file below ``folder``, ``/`` between names, sorted. Python's caches do not count."""
-    paths = []
+    paths: list[str] = []
     for at, folders, names in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(at, name))]
         folders[:] = [name for name in folders if name not in _CACHES]

@@ -16,7 +16,7 @@ _UNSUPPORTED: Final = frozenset((errno.ENOSYS, errno.EINVAL, errno.ENOTSUP))
 
 
 def put_in_place(staged: Path, place: Path, aside: Path) -> None:
-    """After this, ``place`` is what ``staged`` was; what it was before lies at ``staged`` or ``aside``.
+    """After this, ``place`` is what ``staged`` was; what it was lies at ``staged`` or ``aside``.
 
     Where the file system has no exchange, the old folder steps aside first: a process killed
     between the two renames leaves it at ``aside``, from where ``restore`` takes it back.

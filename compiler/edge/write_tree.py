@@ -84,7 +84,8 @@ def _guard(place: Path, *, force: bool) -> None:
     if strange:
         more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
         raise Refused(
-            f"{place} holds {strange[0]}{more}, not written by mooring; move it away, or use --force to drop it"
+            f"{place} holds {strange[0]}{more}, not written by mooring; "
+            "move it away, or use --force to drop it"
         )
 
 
@@ -165,12 +166,13 @@ def _write(file: File, path: Path) -> Digest:
 
 
 def check_apart(destination: Path, sources: Mapping[str, Path]) -> None:
-    """Refuse an output inside a source, or a source inside the output; the keys name the sources."""
+    """Refuse an output inside a source, or a source inside the output; keys name the sources."""
     place = os.path.realpath(destination)
     for what, source in sources.items():
         other = os.path.realpath(source)
         if os.path.commonpath([place, other]) in (place, other):
             where = "around" if other.startswith(place) else "inside"
             raise Refused(
-                f"the output {destination} lies {where} {what} ({source}); name another folder with -o"
+                f"the output {destination} lies {where} {what} ({source}); "
+                "name another folder with -o"
             )

@@ -1,4 +1,4 @@
-"""Ids of git objects, computed from their parts (https://git-scm.com/docs/gitformat-pack and git-hash-object)."""
+"""Ids of git objects, computed from their parts (https://git-scm.com/docs/git-hash-object)."""
 
 from __future__ import annotations
 

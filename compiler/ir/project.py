@@ -44,7 +44,7 @@ class SplitData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """A file to copy: where it goes below its folder (``/`` between names), where it lies, its mode.
+    """A file to copy: where it goes in its folder (``/`` between names), where it lies, its mode.
 
     ``link`` is the target when it is a symbolic link.
     """

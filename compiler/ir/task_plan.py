@@ -90,7 +90,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Bounds in seconds of Harbor's phases; how each is derived stands in ``passes/derive_timeouts``."""
+    """Bounds in seconds of Harbor's phases; ``passes/derive_timeouts`` says how each is derived."""
 
     build: float
     agent: float

@@ -54,7 +54,7 @@ def _diff_file(path: str, wanted: Digest, found: Digest) -> list[Difference]:
 
 
 def render_unified(path: str, found: bytes, wanted: bytes) -> str:
-    """A unified diff from what lies there to what would be written; a sentence for what is not text."""
+    """A unified diff from what lies there to what is wanted; a sentence for what is not text."""
     try:
         before, after = found.decode("utf-8"), wanted.decode("utf-8")
     except UnicodeDecodeError:

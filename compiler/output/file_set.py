@@ -53,7 +53,7 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What identifies a file: the SHA-256 of its content (of a link: of its target) and its mode."""
+    """What identifies a file: the SHA-256 of its content (of a link: its target) and its mode."""
 
     sha256: str
     mode: int

@@ -40,7 +40,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A file's data (dict, list, str, int, float, bool, None), its text, and where each node stands.
+    """A file's data (dict, list, str, int, float, bool, None), its text, and its nodes' places.
 
     ``plain`` has the paths of the scalars that were written without quotes.
     """

@@ -64,9 +64,8 @@ def _validator(schema_name: str) -> Any:
         if isinstance(instance, dict) and any(key not in instance for key in keys):
             yield ValidationError("keys are missing")
 
-    extended: Any = validators.extend(
-        Draft202012Validator, {"pattern": pattern, "required": required}
-    )
+    extend: Any = validators.extend
+    extended = extend(Draft202012Validator, {"pattern": pattern, "required": required})
     return extended(resources.schema(schema_name))
 
 

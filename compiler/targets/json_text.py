@@ -6,7 +6,7 @@ import json
 
 
 def render_json(data: object) -> str:
-    """Indented, ASCII, keys in the order of the data; a number that is not finite is a ValueError."""
+    """Indented, ASCII, keys in the order of the data; raises ValueError for NaN and infinities."""
     return json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 

@@ -12,7 +12,7 @@ from compiler import resources
 def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    # Shell scripts, Dockerfiles and prose: no markup to escape; values come quoted for their format.
+    # Scripts, Dockerfiles and prose: no markup to escape; values come quoted for their format.
     return Environment(
         loader=FileSystemLoader(resources.templates()),
         undefined=StrictUndefined,

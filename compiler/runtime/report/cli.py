@@ -1,4 +1,4 @@
-"""`report JOB`: a line a trial. Exit code 0 when every trial has a reward, 2 wrong use, 3 otherwise."""
+"""`report JOB`: a line a trial. Exit codes: 0 every trial has a reward, 2 wrong use, 3 else."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _WORDS_WITH_MEANING: Final = frozenset(
 
 
 def render_compose(model: dict[str, ComposeValue]) -> str:
-    """The file's text. Every string arrives in Compose as it is in the model, dollar signs included."""
+    """The file's text. A string arrives in Compose as it is in the model, dollar signs included."""
     return HEADER + render_yaml(_escaped(model))
 
 
@@ -34,7 +34,7 @@ def render_yaml(data: Any) -> str:
         return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Representer.add_representer(str, represent_text)
-    yaml = YAML(typ="safe", pure=True)
+    yaml: Any = YAML(typ="safe", pure=True)
     yaml.Representer = Representer
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False

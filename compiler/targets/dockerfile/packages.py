@@ -21,7 +21,10 @@ def render_install_missing(programs: Sequence[str], *, venv: bool = False) -> st
 
     An image that has them all needs neither apt nor a network.
     """
-    probe = "python3 -c 'import ensurepip, venv' 2>/dev/null || missing=\"$missing python3-venv\"; \\\n    "
+    probe = (
+        "python3 -c 'import ensurepip, venv' 2>/dev/null || "
+        'missing="$missing python3-venv"; \\\n    '
+    )
     return (
         f"{_IGNORE},SC2086\nRUN missing=; \\\n"
         f"    for program in {' '.join(programs)}; do \\\n"
@@ -29,6 +32,7 @@ def render_install_missing(programs: Sequence[str], *, venv: bool = False) -> st
         "    done; \\\n"
         f"    {probe if venv else ''}"
         'if [ -n "$missing" ]; then \\\n'
-        f"        apt-get update; {_INSTALL} ca-certificates $missing; rm -rf /var/lib/apt/lists/*; \\\n"
+        f"        apt-get update; {_INSTALL} ca-certificates $missing; \\\n"
+        "        rm -rf /var/lib/apt/lists/*; \\\n"
         "    fi"
     )

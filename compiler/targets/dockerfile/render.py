@@ -63,5 +63,5 @@ def render_runner(project: Project) -> str:
 
 
 def render_ignore(*wanted: str) -> str:
-    """A .dockerignore that lets in these paths alone, so that labels never enter an image's build."""
+    """A .dockerignore that lets in these paths alone: labels never enter the image's build."""
     return "".join(["*\n", *(f"!{path}\n" for path in wanted)])

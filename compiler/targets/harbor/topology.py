@@ -86,7 +86,7 @@ def _residuals(project: Project) -> list[str]:
     ]
     if project.build.runner.network is RunnerNetwork.PUBLIC:
         residuals.append(
-            "**`runner.network: public`: a candidate can carry the inputs that it is given, those of "
-            "hidden samples too, to the internet.**"
+            "**`runner.network: public`: a candidate can carry the inputs that it is "
+            "given, those of hidden samples too, to the internet.**"
         )
     return residuals
