@@ -21,7 +21,8 @@ demo: .venv/.ready ## Compile the example; with Docker also run it in Harbor and
 	@.ci/demo
 
 .PHONY: test
-test: lint unit engine ## All checks and tests; those that need Docker skip without it
+test: ## All checks and tests, whichever fail; those that need Docker skip without it
+	@$(MAKE) --no-print-directory --keep-going -j1 lint unit engine
 
 .PHONY: lint
 lint: .venv/.ready ## ruff, mypy, shellcheck
