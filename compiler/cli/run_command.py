@@ -1,0 +1,54 @@
+"""mooring run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from compiler import pipeline
+from compiler.cli.compilation import input_options, load_project, make_input
+from compiler.edge.run_script import run_script
+from compiler.edge.write_tree import write_tree
+
+
+@click.command("run", context_settings={"ignore_unknown_options": False})
+@input_options
+@click.option("-a", "--agent", required=True, help="Harbor's agent: a name or module:Class.")
+@click.option("-m", "--model", default=None, help="The agent's model, as Harbor names it.")
+@click.option(
+    "-e",
+    "--env",
+    "environment",
+    default="docker",
+    show_default=True,
+    help="Where Harbor runs containers.",
+)
+@click.option(
+    "--jobs-dir", default="jobs", show_default=True, metavar="DIR", help="Where results go."
+)
+@click.argument("extra", nargs=-1, type=click.UNPROCESSED, metavar="[-- HARBOR_OPTION...]")
+def command(
+    build: str,
+    params: tuple[str, ...],
+    agent: str,
+    model: str | None,
+    environment: str,
+    jobs_dir: str,
+    extra: tuple[str, ...],
+) -> None:
+    """Compile BUILD to a temporary folder and run the task under Harbor.
+
+    The exit code is 0 when every trial has a reward, and 3 when one has none.
+    """
+    project = load_project(make_input(build, params))
+    compiled = pipeline.emit(project)
+    chosen = ["-a", agent, *(["-m", model] if model else []), "-e", environment, *extra]
+    with TemporaryDirectory(prefix="mooring-") as scratch:
+        task = Path(scratch) / project.build.name.rpartition("/")[2]
+        write_tree(project.build.name, compiled.files, task)
+        variables = {"MOORING_JOBS_DIR": os.path.abspath(jobs_dir)}
+        code = run_script(task / "run" / "harbor.sh", chosen, variables)
+    raise click.exceptions.Exit(code)
