@@ -73,14 +73,15 @@ def _entry(archive: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, name: b
 
 def _read(archive: Path, stream: IO[bytes] | None, size: int) -> Iterator[bytes]:
     left = size
-    while stream is not None and left:
-        chunk = stream.read(min(CHUNK, left))
+    while left:
+        try:
+            chunk = stream.read(min(CHUNK, left)) if stream is not None else b""
+        except tarfile.TarError:
+            chunk = b""
         if not chunk:
-            break
+            raise BaselineError(f"{archive} is cut short")
         left -= len(chunk)
         yield chunk
-    if left:
-        raise BaselineError(f"{archive} is cut short")
 
 
 def _bytes(name: str) -> bytes:
