@@ -41,7 +41,9 @@ def understand(
         return None, data.decode("utf-8", "replace"), found
     document, unresolved = substitute_params(document, params)
     written, misshapen = decode_build(document)
-    found = (*found, *unresolved, *misshapen)
+    # What is wrong with a value that was never found says nothing more.
+    known = {d.span for d in unresolved}
+    found = (*found, *unresolved, *(d for d in misshapen if d.span not in known))
     if written is None or has_errors(found):
         return None, document.text, found
     build = fill_defaults(written)

@@ -88,11 +88,13 @@ def _explain_unknown_keys(error: Any, path: Path, document: Document) -> Iterato
 
 
 def _explain_missing(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
-    for key in error.validator_value:
-        if key in error.instance:
-            continue
-        about = error.schema.get("properties", {}).get(key, {}).get("description", "")
-        hint = about.split(". ")[0].rstrip(".") or "add it"
+    missing = [key for key in error.validator_value if key not in error.instance]
+    unknown = [key for key in error.instance if key not in error.schema.get("properties", {})]
+    misspelt = {suggest_name(key, missing) for key in unknown}
+    for key in missing:
+        if key in misspelt:
+            continue  # the unknown key's own complaint says "did you mean"
+        hint = _about(error.schema.get("properties", {}).get(key, {})) or "add it"
         yield diagnostic("MOR111", document.places.value(*path), key=key, hint=hint)
 
 
@@ -101,18 +103,24 @@ def _explain_type(error: Any, path: Path, document: Document) -> Iterator[Diagno
     names = [_NAMES[t] for t in ([wanted] if isinstance(wanted, str) else wanted)]
     expected = error.schema.get("x-expected") or " or ".join(names)
     actual = name_of_value(error.instance)
-    hint = _type_hint(wanted, error.instance)
+    hint = _type_hint(wanted, error.instance) or _about(error.schema) or f"write {expected}"
     yield diagnostic(
         "MOR112", document.places.value(*path), expected=expected, actual=actual, hint=hint
     )
 
 
-def _type_hint(wanted: Any, found: Any) -> str:
+def _about(schema: Any) -> str:
+    """The first sentence of what the schema says about a key."""
+    text: str = schema.get("description", "")
+    return text.split(". ")[0].rstrip(".")
+
+
+def _type_hint(wanted: Any, found: Any) -> str | None:
     if wanted == "string" and isinstance(found, (int, float, bool)):
         return "put it in quotes"
     if wanted == "array":
         return "write a list: [first, second], or a line `- item` for each"
-    return "see the reference of this key in the README"
+    return None
 
 
 def _explain_enum(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
@@ -146,7 +154,7 @@ def _explain_bound(error: Any, path: Path, document: Document) -> Iterator[Diagn
     problem = _BOUNDS[error.validator].format(
         value=_shown(error.instance), bound=error.validator_value
     )
-    hint = error.schema.get("x-expected", "choose a value within the bounds")
+    hint = error.schema.get("x-expected") or _about(error.schema) or "keep within the bounds"
     yield diagnostic("MOR115", document.places.value(*path), problem=problem, hint=hint)
 
 
