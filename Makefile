@@ -7,6 +7,9 @@ MAKEFLAGS += --no-builtin-rules
 # The command's start is measured and tested often: it may keep its bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Harbor's model library would look for a price list on the network at each start.
+export LITELLM_LOCAL_MODEL_COST_MAP := True
+
 BIN := .venv/bin
 JOBS ?= 2
 SCRIPTS := .ci/demo .ci/docker .ci/find-python .ci/make-venv .ci/run tests/docker/base-image
