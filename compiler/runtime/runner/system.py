@@ -27,12 +27,13 @@ def prctl(option: int, value: int) -> None:
 
 def status_field(pid: str, name: str) -> str:
     """One line's value of /proc/<pid>/status, stripped; empty when there is none."""
-    with open(f"/proc/{pid}/status", "rb") as file:
-        for line in file:
-            key, _, value = line.partition(b":")
-            if key == name.encode():
-                return value.strip().decode()
-    return ""
+    file = os.open(f"/proc/{pid}/status", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        lines = os.read(file, 8192).split(b"\n")
+    finally:
+        os.close(file)
+    key = f"{name}:".encode()
+    return next((line[len(key) :].strip().decode() for line in lines if line.startswith(key)), "")
 
 
 def check_rights() -> None:

@@ -106,6 +106,10 @@ class Box:
         self.clients.append(client)
         return client
 
+    def disconnect(self) -> None:
+        while self.clients:
+            self.clients.pop().close()
+
     def put(self, files: dict[str, bytes | str]) -> str:
         tar = make_tar(files)
         answer = self.connect().put(tar)
@@ -207,8 +211,7 @@ def open_box(slots: int = 2, **changes: Any) -> Iterator[Box]:
     box = Box(root, plan, start_daemon(root, plan))
     try:
         yield box
-        for client in box.clients:
-            client.close()
+        box.disconnect()
     finally:
         box.process.send_signal(signal.SIGTERM)
         code = box.process.wait(timeout=20)
