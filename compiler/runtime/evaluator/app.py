@@ -53,7 +53,7 @@ STATUS = {
 
 def make_app(service: Service) -> Starlette:
     api = _Api(service)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/health", api.health, methods=["GET"]),
             Route("/status", api.status, methods=["GET"]),
@@ -71,6 +71,8 @@ def make_app(service: Service) -> Starlette:
             Exception: _on_bug,
         },
     )
+    app.router.redirect_slashes = False  # a redirect would not have the one shape of answers
+    return app
 
 
 class _Api:

@@ -43,6 +43,9 @@ class Engine:
         self._books = books
         self._disk = disk
         self._wake = asyncio.Event()
+        self._starting = (
+            asyncio.Lock()
+        )  # held while a job is running in the ledger and not yet here
         self._loop: asyncio.Task[None] | None = None
         self._current: tuple[Job, asyncio.Task[None]] | None = None
 
@@ -59,8 +62,10 @@ class Engine:
         """After the seal: lets a running evaluation on the selection split end, cancels any other,
         and stops.
         """
-        if self._current is not None:
-            job, task = self._current
+        async with self._starting:
+            current = self._current
+        if current is not None:
+            job, task = current
             if job.split == self._plan.selection.split:
                 await asyncio.wait({task}, timeout=seconds)
             if not task.done():
@@ -91,18 +96,25 @@ class Engine:
         while True:
             self._wake.clear()
             try:
-                job = await self._books(self._ledger.start_next)
+                task = await self._start_next()
             except LedgerUnusable:
                 _log.exception("the queue waits for the ledger")
                 await asyncio.sleep(1.0)
                 continue
-            if job is None:
+            if task is None:
                 await self._wake.wait()
-                continue
+            else:
+                await asyncio.wait({task})
+                self._current = None
+
+    async def _start_next(self) -> asyncio.Task[None] | None:
+        async with self._starting:
+            job = await self._books(self._ledger.start_next)
+            if job is None:
+                return None
             task = asyncio.create_task(self._execute(job))
             self._current = (job, task)
-            await asyncio.wait({task})
-            self._current = None
+            return task
 
     async def _execute(self, job: Job) -> None:
         """Takes a metered job to its end. What goes wrong here is never the candidate's failure."""

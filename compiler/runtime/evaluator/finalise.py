@@ -27,7 +27,7 @@ from .ledger import Ledger
 from .offload import Lane
 from .outcomes import Summary
 from .plan import Plan, Target
-from .records import Job, Purpose, Received, State
+from .records import Job, Purpose, Received, Refused, State
 from .selection import Choice, Entry, choose, rank, with_rescores
 
 FILE_NAME = "finalization.json"
@@ -35,6 +35,7 @@ DRAIN_SECONDS = 120.0
 SCORING_MARGIN = 60.0
 CLOSING_SECONDS = 60.0
 RETRIES = 2  # of scorings that the machinery failed, over the whole of finalising
+RETRY_PAUSE = 5.0
 _NO_NUMBER = "the machinery failed while this split was scored"
 _log = logging.getLogger("mooring.evaluator")
 
@@ -80,7 +81,12 @@ class Finaliser:
             self._task.done() and (self._task.cancelled() or self._task.exception())
         ):
             self._task = asyncio.create_task(self._run())
-        return await asyncio.shield(self._task)
+        try:
+            return await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            if self._task.cancelled():
+                raise Refused("unhealthy", "the evaluator is stopping") from None
+            raise
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -132,6 +138,8 @@ class Finaliser:
                 return Scoring(job=done)
             if mine and not await self._retry_left():
                 return Scoring(job=mine[-1])
+            if mine:
+                await asyncio.sleep(RETRY_PAUSE)
             await self._engine.measure(purpose, split, candidate)
 
     async def _retry_left(self) -> bool:

@@ -23,9 +23,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from .budget import Amount, affordable, refundable
 from .outcomes import Summary
@@ -63,6 +64,10 @@ _JOB = (
     "id, purpose, split, commit_sha, tree_sha, samples,"
     " state, starts, submitted, finished, summary, problem"
 )
+
+
+class _Nonsense(Exception):
+    """A row holds what this program never wrote."""
 
 
 class Ledger:
@@ -330,7 +335,7 @@ class Ledger:
         with self._lock:
             try:
                 yield self._connection
-            except sqlite3.Error as error:
+            except (sqlite3.Error, _Nonsense) as error:
                 raise LedgerUnusable(f"the ledger cannot be read: {error}") from error
 
     @contextmanager
@@ -349,7 +354,7 @@ class Ledger:
                         self._connection.execute("ROLLBACK")
                     raise
                 self.version += 1
-            except sqlite3.Error as error:
+            except (sqlite3.Error, _Nonsense) as error:
                 raise LedgerUnusable(f"the ledger cannot be written: {error}") from error
 
 
@@ -361,11 +366,19 @@ def open_ledger(plan: Plan, clock: Callable[[], float] = time.time) -> Ledger:
             _create(plan, path)
         if path.stat().st_size == 0:
             raise LedgerUnusable("the ledger is empty")
-        connection = _connect(path)
-        _verify(plan, connection)
+        return Ledger(plan, _open(plan, path), clock)
     except (OSError, sqlite3.Error) as error:
         raise LedgerUnusable(f"the ledger cannot be opened: {error}") from error
-    return Ledger(plan, connection, clock)
+
+
+def _open(plan: Plan, path: Path) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        _verify(plan, connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _create(plan: Plan, path: Path) -> None:
@@ -380,23 +393,23 @@ def _create(plan: Plan, path: Path) -> None:
         raise LedgerUnusable("the ledger is missing, but other state of the session is there")
     for leftover in (new, new.with_name(f"{new.name}-journal")):
         leftover.unlink(missing_ok=True)
-    connection = _connect(new)
-    connection.executescript(_SCHEMA)
-    connection.execute(
-        "INSERT INTO session (one, task, baseline) VALUES (1, ?, ?)",
-        (plan.task, plan.baseline.commit),
-    )
-    connection.execute(
-        "INSERT INTO candidates VALUES (0, ?, ?)", (plan.baseline.commit, plan.baseline.tree)
-    )
-    connection.close()
+    baseline = plan.baseline
+    with closing(_connect(new)) as connection:
+        connection.executescript(_SCHEMA)
+        connection.execute(
+            "INSERT INTO session (one, task, baseline) VALUES (1, ?, ?)",
+            (plan.task, baseline.commit),
+        )
+        connection.execute(
+            "INSERT INTO candidates VALUES (0, ?, ?)", (baseline.commit, baseline.tree)
+        )
     new.with_name(f"{new.name}-journal").unlink(missing_ok=True)
     new.replace(path)
     _sync_folder(path.parent)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
     connection.execute(
         "PRAGMA locking_mode = EXCLUSIVE"
     )  # a second evaluator on the same state must not start
@@ -423,35 +436,22 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _job_of(row: tuple[object, ...]) -> Job:
-    (
-        identifier,
-        purpose,
-        split,
-        commit,
-        tree,
-        samples,
-        state,
-        starts,
-        submitted,
-        finished,
-        summary,
-        problem,
-    ) = row
-    assert isinstance(identifier, int) and isinstance(samples, int) and isinstance(starts, int)
-    assert isinstance(submitted, float) and (finished is None or isinstance(finished, float))
-    assert problem is None or isinstance(problem, str)
-    return Job(
-        id=identifier,
-        purpose=Purpose(purpose),
-        split=str(split),
-        commit=str(commit),
-        tree=str(tree),
-        samples=samples,
-        state=State(state),
-        starts=starts,
-        submitted=submitted,
-        finished=finished,
-        summary=None if summary is None else Summary(**json.loads(str(summary))),
-        problem=problem,
-    )
+def _job_of(row: tuple[Any, ...]) -> Job:
+    """A job of a row of `_JOB`'s columns; their types are held by the STRICT table."""
+    try:
+        return Job(
+            id=row[0],
+            purpose=Purpose(row[1]),
+            split=row[2],
+            commit=row[3],
+            tree=row[4],
+            samples=row[5],
+            state=State(row[6]),
+            starts=row[7],
+            submitted=row[8],
+            finished=row[9],
+            summary=None if row[10] is None else Summary(**json.loads(row[10])),
+            problem=row[11],
+        )
+    except (ValueError, TypeError) as error:
+        raise _Nonsense(f"a job is not what was written: {error}") from error

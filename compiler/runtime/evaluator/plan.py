@@ -192,7 +192,7 @@ class _Object:
         value = self.raw(key)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise PlanError(self.place(key), f"expected a number, found {_kind(value)}")
-        if abs(value) > 1e15:
+        if not abs(value) <= 1e15:  # neither is NaN
             raise PlanError(self.place(key), "the number is too large")
         return float(value)
 

@@ -31,7 +31,8 @@ class Results:
         self._staging = folder / _STAGING
 
     def open(self) -> None:
-        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o755)  # whatever the umask: others read it
         self._staging.mkdir(mode=0o700, exist_ok=True)
 
     def stage(self, job: int, disclosed: Disclosed) -> None:

@@ -84,6 +84,12 @@ class _Connection:
     def close(self) -> None:
         self._writer.close()
 
+    async def end(self) -> None:
+        """Closes, and waits until it is closed."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
 
 class RunnerClient:
     """Connections are kept for reuse, at most as many as there are callers at one time."""
@@ -122,7 +128,7 @@ class RunnerClient:
 
     async def close(self) -> None:
         while self._idle:
-            self._idle.pop().close()
+            await self._idle.pop().end()
 
     @asynccontextmanager
     async def _connection(self, seconds: float) -> AsyncIterator[_Connection]:

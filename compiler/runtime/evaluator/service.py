@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .backend import Backend
 from .candidates import CandidateStore, MachineryFailure, open_store
 from .dataset import DatasetError, Sample, read_samples
 from .engine import Engine
@@ -47,9 +48,10 @@ class Service:
         self.plan = plan
         self.health = Health()
         self._books = Lane("ledger", 1)
-        self._disk = Lane("disk", 4)
+        self._disk = Lane("disk", 2)
+        self._git = Lane("git", 4)
         self._parts: Parts | None = None
-        self._backend: ModeA | None = None
+        self._backend: Backend | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -72,6 +74,7 @@ class Service:
             self._parts = await self._assemble(ledger, samples, store)
         except (LedgerUnusable, DatasetError, MachineryFailure, OSError) as error:
             self.health.set(_part_of(error), str(error))
+            self.health.started()
             return
         self._parts.engine.start()
         self._tasks = [asyncio.create_task(self._parts.watch.run())]
@@ -114,8 +117,8 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._backend is not None:
             await self._backend.close()
-        await asyncio.to_thread(self._disk.close)
-        await asyncio.to_thread(self._books.close)
+        for lane in (self._git, self._disk, self._books):
+            await asyncio.to_thread(lane.close)
         if self._parts is not None:
             self._parts.ledger.close()
 
@@ -142,7 +145,7 @@ class Service:
         parts = self.parts()
         if await self._books(parts.ledger.sealed_at) is not None:
             raise Refused("sealed", "the session is over: nothing more is received or evaluated")
-        candidate = await self._disk(parts.store.receive, bundle)
+        candidate = await self._git(parts.store.receive, bundle)
         return await self._books(parts.ledger.register, candidate.commit, candidate.tree)
 
     async def job(self, identifier: int) -> tuple[Job, Access, bytes]:

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +85,10 @@ def free_port() -> int:
 
 @dataclass
 class House:
-    """The files of a task; `plan` is the evaluator's, as JSON, and may be changed before a start."""
+    """The files of a task; `plan` is the evaluator's, as JSON, and changes before a start."""
 
     root: Path
     plan: Json
-    commits: dict[str, str] = field(default_factory=dict)
 
     @property
     def work(self) -> Path:
@@ -143,7 +142,7 @@ def make_house(root: Path, script: str = WRONG, scorer: str = SCORER, **changes:
     run_git(root / "work", "init", "--quiet", "-b", "main")
     house = House(root, {})
     commit = _make_baseline(house, script)
-    house.plan = {**_plan(root, commit, house.git("rev-parse", "HEAD^{tree}")), **changes}
+    house.plan = {**plan_of(root, commit, house.git("rev-parse", "HEAD^{tree}")), **changes}
     return house
 
 
@@ -158,7 +157,7 @@ def _make_baseline(house: House, script: str) -> str:
     return house.git("rev-parse", "HEAD")
 
 
-def _plan(root: Path, commit: str, tree: str) -> Json:
+def plan_of(root: Path, commit: str, tree: str) -> Json:
     access = {"train": "viewable", "validation": "non_viewable", "test": "no_access"}
     return {
         "plan_version": 1,
@@ -299,6 +298,11 @@ class Evaluator:
             time.sleep(0.05)
         raise AssertionError(f"never healthy: {problem}")
 
+    def process_text(self) -> str:
+        """What others on the machine could read of the process: arguments, and the log it wrote."""
+        arguments = Path(f"/proc/{self.process.pid}/cmdline").read_bytes()
+        return arguments.decode() + (self.house.root / "log").read_text()
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -314,9 +318,8 @@ def _ask(
 ) -> tuple[int, Json]:
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     try:
-        connection.request(
-            method, target, body=data, headers={"Content-Type": kind} if kind else {}
-        )
+        headers = {"Content-Type": kind} if kind else {}
+        connection.request(method, target, body=data, headers=headers)
         response = connection.getresponse()
         return response.status, json.loads(response.read())
     finally:
