@@ -112,7 +112,7 @@ def _explain_type(error: Any, path: Path, document: Document) -> Iterator[Diagno
 def _about(schema: Any) -> str:
     """The first sentence of what the schema says about a key."""
     text: str = schema.get("description", "")
-    return text.split(". ")[0].rstrip(".")
+    return text.split(". ", maxsplit=1)[0].rstrip(".")
 
 
 def _type_hint(wanted: Any, found: Any) -> str | None:
@@ -160,7 +160,7 @@ def _explain_bound(error: Any, path: Path, document: Document) -> Iterator[Diagn
 
 def _explain_other(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
     place = document.places.value(*path)
-    hint = "see the reference of this key in the README"
+    hint = _about(error.schema) or "see the reference in the README"
     yield diagnostic(
         "MOR115", place, problem=f"the value does not satisfy `{error.validator}`", hint=hint
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from compiler import contracts
 from compiler.ir.build import Access, Build, Split
 from compiler.ir.project import Project
-from compiler.targets.harbor.plans import RESCORE_TOP_K
+from compiler.passes.derive_timeouts import RESCORE_TOP_K
 from compiler.targets.json_text import render_inline_json
 from compiler.targets.render_template import render_template
 

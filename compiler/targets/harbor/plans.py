@@ -7,9 +7,9 @@ from typing import Any, Final
 from compiler import contracts
 from compiler.ir.build import Access, Budget
 from compiler.ir.project import Project
+from compiler.passes.derive_timeouts import RESCORE_TOP_K
 from compiler.passes.lower_task import slot_folder
 
-RESCORE_TOP_K: Final = 3
 FAILURE_VALUE: Final = 0.0
 # What a sample's process finds in its environment, beside its own HOME and TMPDIR.
 _SAMPLE_ENVIRONMENT: Final = {

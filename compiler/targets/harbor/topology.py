@@ -80,8 +80,8 @@ def _residuals(project: Project) -> list[str]:
         ),
         "Each answer about a non_viewable split tells a little of it; its budget bounds how much.",
         (
-            "A host is reachable from a container at the gateway address of its network, also from an "
-            "internal one: services of the host that listen there are not hidden by Mooring."
+            "A host is reachable from a container at the gateway address of its network, also from "
+            "an internal one: services of the host that listen there are not hidden by Mooring."
         ),
     ]
     if project.build.runner.network is RunnerNetwork.PUBLIC:
