@@ -39,12 +39,20 @@ def main(words: Sequence[str]) -> int:
         code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has enough; the interpreter must not try again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever reads our output has enough of it.
+        _give_up_output()
         return 0
+    except OSError as error:
+        _give_up_output()
+        return _complain(ClientError(WORLD, str(error)))
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _give_up_output() -> None:
+    """What is still buffered cannot be written; the interpreter must not try again at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: Sequence[str]) -> int:
@@ -57,8 +65,6 @@ def _run(words: Sequence[str]) -> int:
         arguments.run(arguments)
     except ClientError as error:
         return _complain(error)
-    except OSError as error:
-        return _complain(ClientError(WORLD, str(error)))
     return 0
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 
@@ -47,8 +47,11 @@ class SafeFolder:
         os.fsync(self._descriptor)
 
     def _discard(self, name: str) -> None:
+        """As far as possible; `rm` bears any depth, which recursion in Python does not."""
         try:
-            shutil.rmtree(self._path / name, ignore_errors=True)
-        except RecursionError:
-            # Too deep to be removed, and out of the way all the same.
+            subprocess.run(
+                ["rm", "-rf", "--", name], cwd=self._path, capture_output=True, check=False
+            )
+        except OSError:
+            # What stays is out of the way all the same.
             return
