@@ -61,6 +61,15 @@ def entry(kind: int, content: bytes, size: int | None = None) -> bytes:
     return bytes(out) + zlib.compress(content, 9)
 
 
+def varint(number: int) -> bytes:
+    """A size as it stands at the beginning of a delta."""
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
 def bundle(
     pack: bytes, references: Sequence[tuple[str, str]], prerequisites: Sequence[str] = ()
 ) -> bytes:

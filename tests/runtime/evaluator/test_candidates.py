@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from compiler.runtime.client.repository import Repository
 from compiler.runtime.evaluator import candidates, gitcmd
 from compiler.runtime.evaluator.candidates import (
     Candidate,
@@ -28,7 +29,7 @@ from compiler.runtime.evaluator.candidates import (
 from compiler.runtime.evaluator.plan import Plan, decode_plan
 from tests.git_oddities import run_git
 from tests.runtime.baseline.archives import Source, make_repository, make_source
-from tests.runtime.evaluator.bundles import Pack, bundle, entry
+from tests.runtime.evaluator.bundles import Pack, bundle, entry, varint
 
 FILES = {
     ".gitattributes": b"*.txt text eol=crlf\nhidden export-ignore\nsubst export-subst\n* ident\n",
@@ -463,7 +464,7 @@ def test_a_bomb_is_bounded(
 ) -> None:
     """4 GiB of zeros in 4 MiB: ended by the clock, streamed meanwhile."""
     monkeypatch.setattr(gitcmd, "MEMORY_BYTES", 512 << 20)
-    store = open_store(make_plan(source, bundle_bytes=16 << 20, git_seconds=2), folder)
+    store = open_store(make_plan(source, bundle_bytes=16 << 20, git_seconds=1), folder)
     deflate = zlib.compressobj(9)
     zero = bytes(16 << 20)
     body = b"".join(deflate.compress(zero) for _ in range(256)) + deflate.flush()
@@ -474,6 +475,34 @@ def test_a_bomb_is_bounded(
     began = time.monotonic()
     assert refuse(store, folder, pack.to_bundle(head)).code == "too_slow"
     assert time.monotonic() - began < 8
+
+
+def test_a_delta_bomb_is_bounded(
+    source: Source, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2 GiB out of 16 MiB by copying them over and over: more than git may have."""
+    monkeypatch.setattr(gitcmd, "MEMORY_BYTES", 512 << 20)
+    store = open_store(make_plan(source), folder)
+    pack = Pack()
+    head = pack.commit(pack.tree([]))
+    size = (1 << 24) - 1
+    base = pack.blob(bytes(size))
+    delta = varint(size) + varint(128 * size) + b"\xf0\xff\xff\xff" * 128
+    raw = entry(7, delta)
+    pack.add_raw(raw[:2] + bytes.fromhex(base) + raw[2:])
+    began = time.monotonic()
+    assert refuse(store, folder, pack.to_bundle(head)).code == "bad_objects"
+    assert time.monotonic() - began < 8
+
+
+def test_bundles_of_the_workbench(
+    store: CandidateStore, source: Source, work: Path, tmp_path: Path
+) -> None:
+    for number in range(2):
+        head = commit(work, {"a.txt": b"%d\n" % number})
+        with (tmp_path / "sent").open("wb") as file:
+            Repository(work).write_bundle(head, source.commit, file)
+        assert store.receive(tmp_path / "sent").commit == head
 
 
 def test_a_bundle_too_large(source: Source, folder: Path, work: Path) -> None:
