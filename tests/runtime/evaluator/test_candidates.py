@@ -465,9 +465,9 @@ def test_a_bomb_is_bounded(
     """4 GiB of zeros in 4 MiB: ended by the clock, streamed meanwhile."""
     monkeypatch.setattr(gitcmd, "MEMORY_BYTES", 512 << 20)
     store = open_store(make_plan(source, bundle_bytes=16 << 20, git_seconds=1), folder)
-    deflate = zlib.compressobj(9)
-    zero = bytes(16 << 20)
-    body = b"".join(deflate.compress(zero) for _ in range(256)) + deflate.flush()
+    deflate, zero = zlib.compressobj(9), bytes(16 << 20)
+    first, again = (deflate.compress(zero) + deflate.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    body = first + again * 255 + deflate.flush()
     raw = entry(3, b"", 4 << 30)[: -len(zlib.compress(b"", 9))] + body
     pack = Pack()
     head = pack.commit(pack.tree([]))
