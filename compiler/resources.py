@@ -52,3 +52,8 @@ def runtime_files(part: str) -> list[Path]:
 def evaluator_requirements() -> Path:
     """The pinned packages of the evaluator's own environment."""
     return runtime() / "evaluator" / "requirements.txt"
+
+
+def page(code: str) -> str:
+    """The page that explains a diagnostic's code, Markdown."""
+    return (_PACKAGE / "diagnostics" / "pages" / f"{code}.md").read_text(encoding="utf-8")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from compiler.cli.compilation import input_options, load_project, make_input
+from compiler.cli.compilation import Input, load_project, takes_input
 
 
 @click.command("check")
-@input_options
-def command(build: str, params: tuple[str, ...]) -> None:
+@takes_input
+def command(given: Input) -> None:
     """Check BUILD and all that it names; write nothing.
 
     BUILD is a build file, or a folder that holds build.yaml.
     """
-    load_project(make_input(build, params))
+    load_project(given)

@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 import click
 
 from compiler import pipeline
-from compiler.cli.compilation import input_options, load_project, make_input
+from compiler.cli.compilation import Input, load_project, takes_input
 from compiler.edge.run_script import run_script
 from compiler.edge.write_tree import write_tree
 
 
-@click.command("run", context_settings={"ignore_unknown_options": False})
-@input_options
+@click.command("run")
+@takes_input
 @click.option("-a", "--agent", required=True, help="Harbor's agent: a name or module:Class.")
 @click.option("-m", "--model", default=None, help="The agent's model, as Harbor names it.")
 @click.option(
@@ -31,8 +31,7 @@ from compiler.edge.write_tree import write_tree
 )
 @click.argument("extra", nargs=-1, type=click.UNPROCESSED, metavar="[-- HARBOR_OPTION...]")
 def command(
-    build: str,
-    params: tuple[str, ...],
+    given: Input,
     agent: str,
     model: str | None,
     environment: str,
@@ -43,7 +42,7 @@ def command(
 
     The exit code is 0 when every trial has a reward, and 3 when one has none.
     """
-    project = load_project(make_input(build, params))
+    project = load_project(given)
     compiled = pipeline.emit(project)
     chosen = ["-a", agent, *(["-m", model] if model else []), "-e", environment, *extra]
     with TemporaryDirectory(prefix="mooring-") as scratch:

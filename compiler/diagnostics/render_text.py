@@ -10,6 +10,15 @@ from compiler.diagnostics.diagnostic import Diagnostic, Param, Severity
 from compiler.diagnostics.span import Span
 
 _WIDEST_LINE = 160
+# ANSI sequences (ECMA-48, "select graphic rendition").
+_PAINT = {
+    "error": "\x1b[1;31m",
+    "warning": "\x1b[1;33m",
+    "note": "\x1b[1;36m",
+    "place": "\x1b[1m",
+    "help": "\x1b[32m",
+    "plain": "\x1b[0m",
+}
 
 
 def message_of(d: Diagnostic) -> str:
@@ -22,10 +31,13 @@ def help_of(d: Diagnostic) -> str:
     return _filled(CODES[d.code].help, d)
 
 
-def render_text(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
+def render_text(
+    diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool = False
+) -> str:
     """All of them, a blank line between two; ``sources`` maps files to their texts, where known."""
     lines = {file: text.splitlines() for file, text in sources.items()}
-    return "\n".join(_rendered(d, lines) for d in diagnostics)
+    paint = _PAINT if color else dict.fromkeys(_PAINT, "")
+    return "\n".join(_rendered(d, lines, paint) for d in diagnostics)
 
 
 def render_summary(diagnostics: Iterable[Diagnostic]) -> str:
@@ -65,19 +77,23 @@ def _shown(value: Param) -> str:
     return text if len(text) <= _WIDEST_LINE else text[: _WIDEST_LINE - 1] + "…"
 
 
-def _rendered(d: Diagnostic, lines: Mapping[str, list[str]]) -> str:
+def _rendered(d: Diagnostic, lines: Mapping[str, list[str]], paint: Mapping[str, str]) -> str:
     place = f"{escape_control(d.span.file)}:{d.span.line}:{d.span.column}"
-    parts = [f"{place}: {d.severity}[{d.code}]: {message_of(d)}\n", _excerpt(d.span, lines)]
+    plain, strong = paint["plain"], paint[d.severity]
+    parts = [
+        f"{paint['place']}{place}:{plain} {strong}{d.severity}[{d.code}]{plain}: {message_of(d)}\n",
+        _excerpt(d.span, lines, strong, plain),
+    ]
     for related in d.related:
         where = f"{escape_control(related.span.file)}:{related.span.line}:{related.span.column}"
         parts.append(f"  {related.label}: {where}\n")
     help_text = help_of(d)
     if help_text:
-        parts.append(f"  help: {help_text}\n")
+        parts.append(f"  {paint['help']}help:{plain} {help_text}\n")
     return "".join(parts)
 
 
-def _excerpt(span: Span, lines: Mapping[str, list[str]]) -> str:
+def _excerpt(span: Span, lines: Mapping[str, list[str]], strong: str, plain: str) -> str:
     known = lines.get(span.file, [])
     if not 1 <= span.line <= len(known):
         return ""
@@ -89,7 +105,7 @@ def _excerpt(span: Span, lines: Mapping[str, list[str]]) -> str:
     shown = "".join(_escaped(c) for c in text)
     before = "".join(_escaped(c) for c in text[:start])
     marked = "".join(_escaped(c) for c in text[start:end])
-    caret = " " * _width(before) + "^" * max(1, _width(marked))
+    caret = " " * _width(before) + strong + "^" * max(1, _width(marked)) + plain
     return f"  {number} | {shown}\n  {' ' * len(number)} | {caret}\n"
 
 

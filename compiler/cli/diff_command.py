@@ -1,0 +1,24 @@
+"""mooring diff."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from compiler import pipeline
+from compiler.cli.compilation import Input, load_project, takes_input
+from compiler.cli.drift import show_drift
+
+
+@click.command("diff")
+@takes_input
+@click.option("-o", "--output", required=True, metavar="DIR", help="The folder to compare with.")
+def command(given: Input, output: str) -> None:
+    """Show what `compile` would change in DIR, as a unified diff; write nothing.
+
+    Exit code 0: nothing, 1: something.
+    """
+    project = load_project(given)
+    files = pipeline.emit(project).files
+    show_drift(project.build.name, files, Path(output), whole=True)
