@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,9 +13,13 @@ from compiler.source.document import Document, Path, Places
 from compiler.source.scalars import type_plain
 
 MOST_BYTES: Final = 16 * 1024 * 1024
-MOST_NODES: Final = 2_000_000
+MOST_NODES: Final = 500_000
 MOST_DEPTH: Final = 100
 
+_BOM: Final = "\ufeff"
+_LINE_END: Final = re.compile(r"\r\n?|\n")
+_LONG_ESCAPE: Final = re.compile(r"\\U([0-9a-fA-F]{8})")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 _CORE: Final = "tag:yaml.org,2002:"
 _READABLE_TAGS: Final = frozenset(
@@ -25,21 +31,23 @@ _READABLE_TAGS: Final = frozenset(
 def read_yaml(data: bytes, file: str) -> tuple[Document | None, tuple[Diagnostic, ...]]:
     """The document in ``data``; None, with the reasons, when it is not YAML or beyond the bounds.
 
-    ``file`` is the name to show in places. The bounds (16 MiB, two million nodes after aliases are
-    followed, 100 levels) keep a hostile file from taking the machine with it.
+    ``file`` is the name to show in places. The bounds (16 MiB, half a million nodes after aliases
+    are followed, 100 levels) keep a hostile file from taking the machine with it.
     """
     if len(data) > MOST_BYTES:
         limit = f"a file may have at most {MOST_BYTES // 2**20} MiB"
         return None, (diagnostic("MOR103", span_of_file(file), what="large", limit=limit),)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8").removeprefix(_BOM)
     except UnicodeDecodeError as error:
-        place = _span_of_offset(data, error.start, file)
+        before = data[: error.start].decode("utf-8").removeprefix(_BOM)
+        place = _Lines(before, file).span(len(before), len(before) + 1)
         return None, (diagnostic("MOR104", place, offset=error.start),)
-    root, problem = _compose(text, file)
+    lines = _Lines(text, file)
+    root, problem = _compose(text, lines)
     if problem:
         return None, (problem,)
-    walk = _Walk(file=file)
+    walk = _Walk(lines=lines)
     value = walk.node(root, (), 0) if root is not None else None
     if walk.stopped:
         return None, tuple(walk.found)
@@ -49,28 +57,52 @@ def read_yaml(data: bytes, file: str) -> tuple[Document | None, tuple[Diagnostic
     return (None if walk.found else document), tuple(walk.found)
 
 
-def _compose(text: str, file: str) -> tuple[Any, Diagnostic | None]:
+class _Lines:
+    """The one place where offsets into the text, which count from 0, become spans, from 1.
+
+    Lines end as YAML has it: at a line feed, a carriage return, or both. ruamel's own columns
+    pass over byte order marks, so they are not used.
+    """
+
+    def __init__(self, text: str, file: str) -> None:
+        self.file = file
+        self.starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+
+    def span(self, start: int, end: int) -> Span:
+        line, column = self._place(start)
+        end_line, end_column = self._place(end)
+        return Span(
+            file=self.file, line=line, column=column, end_line=end_line, end_column=end_column
+        )
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self.starts, offset)
+        return line, offset - self.starts[line - 1] + 1
+
+
+def _compose(text: str, lines: _Lines) -> tuple[Any, Diagnostic | None]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     from ruamel.yaml.reader import ReaderError
 
+    yaml: Any = YAML(typ="safe", pure=True)
+    # An anchor may be set again: an alias means the last one before it.
+    yaml.composer.warn_double_anchors = False
     try:
-        return YAML(typ="safe", pure=True).compose(text), None
+        return yaml.compose(text), None
     except RecursionError:
         limit = f"a value may be nested at most {MOST_DEPTH} levels deep"
-        return None, diagnostic("MOR103", span_of_file(file), what="deeply nested", limit=limit)
+        place = span_of_file(lines.file)
+        return None, diagnostic("MOR103", place, what="deeply nested", limit=limit)
     except MarkedYAMLError as error:
-        return None, _syntax(error, file)
+        return None, _syntax(error, lines)
     except ReaderError as error:
-        return None, _unreadable_character(text, error.position, file)
+        return None, _unreadable_character(text, error.position, lines)
     except (YAMLError, ValueError) as error:
-        problem = str(error).splitlines()[0]
-        return None, diagnostic(
-            "MOR101", span_of_file(file), problem=problem, hint="check the syntax"
-        )
+        return None, _unreadable_value(text, str(error).splitlines()[0], lines)
 
 
-def _syntax(error: Any, file: str) -> Diagnostic:
+def _syntax(error: Any, lines: _Lines) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     problem = str(error.problem or error.context or "it cannot be read").replace("\n", " ")
     hint = "check the indentation, the colons and the quotes around this place"
@@ -81,44 +113,34 @@ def _syntax(error: Any, file: str) -> Diagnostic:
             "a second document starts here",
             "keep one document in a file, without `---` between",
         )
-    span = span_of_file(file) if mark is None else _span_of_mark(mark, mark, file)
+    span = span_of_file(lines.file) if mark is None else lines.span(mark.index, mark.index)
     return diagnostic("MOR101", span, problem=problem, hint=hint)
 
 
-def _unreadable_character(text: str, position: int, file: str) -> Diagnostic:
-    before = text[:position]
-    line, column = before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
-    span = Span(file=file, line=line, column=column, end_line=line, end_column=column + 1)
+def _unreadable_character(text: str, position: int, lines: _Lines) -> Diagnostic:
     shown = f"U+{ord(text[position]):04X}" if position < len(text) else "a character"
     hint = "remove it, or write it as an escape in double quotes"
-    return diagnostic(
-        "MOR101", span, problem=f"the control character {shown} may not stand here", hint=hint
-    )
+    problem = f"the control character {shown} may not stand here"
+    return diagnostic("MOR101", lines.span(position, position + 1), problem=problem, hint=hint)
 
 
-def _span_of_offset(data: bytes, offset: int, file: str) -> Span:
-    before = data[:offset]
-    line = before.count(b"\n") + 1
-    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-    return Span(file=file, line=line, column=column, end_line=line, end_column=column + 1)
-
-
-def _span_of_mark(start: Any, end: Any, file: str) -> Span:
-    """The one place where ruamel's marks, which count from 0, become spans, which count from 1."""
-    return Span(
-        file=file,
-        line=start.line + 1,
-        column=start.column + 1,
-        end_line=end.line + 1,
-        end_column=end.column + 1,
-    )
+def _unreadable_value(text: str, problem: str, lines: _Lines) -> Diagnostic:
+    """What ruamel refuses without a place: above all an escape beyond the last code point."""
+    escape = next((e for e in _LONG_ESCAPE.finditer(text) if int(e[1], 16) > 0x10FFFF), None)
+    if escape is None:
+        return diagnostic(
+            "MOR101", span_of_file(lines.file), problem=problem, hint="check the syntax"
+        )
+    problem = f"there is no character {escape[0]}"
+    hint = "the last one is \\U0010FFFF"
+    return diagnostic("MOR101", lines.span(*escape.span()), problem=problem, hint=hint)
 
 
 @dataclass
 class _Walk:
     """One walk over the node graph: data, spans and complaints, within the bounds."""
 
-    file: str
+    lines: _Lines
     values: dict[Path, Span] = field(default_factory=dict)
     keys: dict[Path, Span] = field(default_factory=dict)
     plain: set[Path] = field(default_factory=set)
@@ -133,6 +155,8 @@ class _Walk:
             return None
         self.values[path] = span
         kind = node.id
+        if kind != "scalar" and node.tag not in _READABLE_TAGS:
+            self.found.append(diagnostic("MOR107", span, tag=str(node.tag)))
         if kind == "mapping":
             return self._mapping(node, path, depth)
         if kind == "sequence":
@@ -171,6 +195,9 @@ class _Walk:
                 continue
             self.keys[(*path, name)] = span
             result[name] = self.node(value, (*path, name), depth + 1)
+            if _is_absent(value):
+                # ruamel places what is not there at the next token, which is another key's.
+                self.values[(*path, name)] = span
         for value in merged:
             self._merge(value, result, path, depth)
         return result
@@ -190,7 +217,7 @@ class _Walk:
                     )
                 )
                 continue
-            other = _Walk(file=self.file, nodes=self.nodes)
+            other = _Walk(lines=self.lines, nodes=self.nodes)
             data = other.node(source, path, depth + 1)
             self.nodes, self.stopped = other.nodes, other.stopped
             self.found.extend(other.found)
@@ -207,31 +234,35 @@ class _Walk:
 
     def _key(self, key: Any) -> str | None:
         if key.id == "scalar" and key.tag in _READABLE_TAGS:
+            self._refuse_surrogates(key.value, self._span(key))
             return str(key.value)
         self.found.append(diagnostic("MOR106", self._span(key), actual=f"a {key.id}"))
         return None
 
     def _scalar(self, node: Any, path: Path, span: Span) -> Any:
-        if node.tag not in _READABLE_TAGS:
+        if node.tag not in _READABLE_TAGS or (node.style and node.tag != _CORE + "str"):
             self.found.append(diagnostic("MOR107", span, tag=str(node.tag)))
             return None
-        if node.style is None and node.tag != _CORE + "str":
-            self.plain.add(path)
-            return type_plain(node.value)
         if node.style is None:
             self.plain.add(path)
-        return node.value
+        self._refuse_surrogates(node.value, span)
+        plainly = node.style is None and node.tag != _CORE + "str"
+        return type_plain(node.value) if plainly else node.value
+
+    def _refuse_surrogates(self, text: str, span: Span) -> None:
+        """No text file can hold them; only an escape in double quotes can write one."""
+        if _SURROGATE.search(text):
+            problem = "half of a surrogate pair is no character"
+            hint = "write the whole character, or its escape \\UXXXXXXXX"
+            self.found.append(diagnostic("MOR101", span, problem=problem, hint=hint))
 
     def _span(self, node: Any) -> Span:
-        start, end = node.start_mark, node.end_mark
-        span = _span_of_mark(start, end, self.file)
+        start, end = node.start_mark.index, node.end_mark.index
         if node.id != "scalar" and not node.flow_style:
             # A block collection ends where the next token starts: point at its first line alone.
-            return Span(
-                file=self.file,
-                line=span.line,
-                column=span.column,
-                end_line=span.line,
-                end_column=span.column + 1,
-            )
-        return span
+            end = start + 1
+        return self.lines.span(start, end)
+
+
+def _is_absent(node: Any) -> bool:
+    return bool(node.id == "scalar" and node.start_mark.index == node.end_mark.index)
