@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
@@ -20,12 +21,13 @@ _BOM: Final = "\ufeff"
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 _LONG_ESCAPE: Final = re.compile(r"\\U([0-9a-fA-F]{8})")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 _CORE: Final = "tag:yaml.org,2002:"
-_READABLE_TAGS: Final = frozenset(
-    _CORE + name
-    for name in ("null", "bool", "int", "float", "str", "timestamp", "value", "map", "seq")
-)
+_MERGE_TAG: Final = _CORE + "merge"
+_TEXT_TAG: Final = _CORE + "str"
+# What a plain scalar without a tag gets: no document can write this one.
+_PLAIN_TAG: Final = " plain"
+_SCALAR_TAGS: Final = frozenset((_PLAIN_TAG, _MERGE_TAG, _TEXT_TAG))
+_COLLECTION_TAGS: Final = frozenset((_CORE + "map", _CORE + "seq"))
 
 
 def read_yaml(data: bytes, file: str) -> tuple[Document | None, tuple[Diagnostic, ...]]:
@@ -86,6 +88,7 @@ def _compose(text: str, lines: _Lines) -> tuple[Any, Diagnostic | None]:
     from ruamel.yaml.reader import ReaderError
 
     yaml: Any = YAML(typ="safe", pure=True)
+    yaml.Resolver = _untyped_resolver()
     # An anchor may be set again: an alias means the last one before it.
     yaml.composer.warn_double_anchors = False
     try:
@@ -100,6 +103,23 @@ def _compose(text: str, lines: _Lines) -> tuple[Any, Diagnostic | None]:
         return None, _unreadable_character(text, error.position, lines)
     except (YAMLError, ValueError) as error:
         return None, _unreadable_value(text, str(error).splitlines()[0], lines)
+
+
+@cache
+def _untyped_resolver() -> Any:
+    """A resolver that types no plain scalar: ruamel's tables are not those of the core schema,
+    and change with the document's ``%YAML`` directive."""
+    from ruamel.yaml.nodes import ScalarNode
+    from ruamel.yaml.resolver import VersionedResolver
+    from ruamel.yaml.tag import Tag
+
+    class Untyped(VersionedResolver):
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            if kind is ScalarNode and implicit[0]:
+                return Tag(suffix=_MERGE_TAG if value == "<<" else _PLAIN_TAG)
+            return super().resolve(kind, value, implicit)
+
+    return Untyped
 
 
 def _syntax(error: Any, lines: _Lines) -> Diagnostic:
@@ -155,7 +175,7 @@ class _Walk:
             return None
         self.values[path] = span
         kind = node.id
-        if kind != "scalar" and node.tag not in _READABLE_TAGS:
+        if kind != "scalar" and node.tag not in _COLLECTION_TAGS:
             self.found.append(diagnostic("MOR107", span, tag=str(node.tag)))
         if kind == "mapping":
             return self._mapping(node, path, depth)
@@ -233,21 +253,21 @@ class _Walk:
         self.plain.update(p for p in other.plain if len(p) > size and p[size] in fresh)
 
     def _key(self, key: Any) -> str | None:
-        if key.id == "scalar" and key.tag in _READABLE_TAGS:
+        if key.id == "scalar" and key.tag in _SCALAR_TAGS:
             self._refuse_surrogates(key.value, self._span(key))
             return str(key.value)
         self.found.append(diagnostic("MOR106", self._span(key), actual=f"a {key.id}"))
         return None
 
     def _scalar(self, node: Any, path: Path, span: Span) -> Any:
-        if node.tag not in _READABLE_TAGS or (node.style and node.tag != _CORE + "str"):
+        if node.tag not in _SCALAR_TAGS:
             self.found.append(diagnostic("MOR107", span, tag=str(node.tag)))
             return None
         if node.style is None:
             self.plain.add(path)
         self._refuse_surrogates(node.value, span)
-        plainly = node.style is None and node.tag != _CORE + "str"
-        return type_plain(node.value) if plainly else node.value
+        untyped = node.style is None and node.tag == _PLAIN_TAG
+        return type_plain(node.value) if untyped else node.value
 
     def _refuse_surrogates(self, text: str, span: Span) -> None:
         """No text file can hold them; only an escape in double quotes can write one."""
