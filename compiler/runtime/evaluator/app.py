@@ -86,10 +86,9 @@ class _Api:
 
     async def status(self, request: Request) -> Response:
         """Made anew only when the ledger has changed."""
-        ledger, books = await self._service.read()
-        version = ledger.version
+        version = self._service.parts().ledger.version
         if self._status is None or self._status[0] != version:
-            self._status = (version, await books(self._read_status))
+            self._status = (version, await self._service.books(self._read_status))
         return Response(self._status[1], media_type="application/json")
 
     def _read_status(self) -> bytes:

@@ -125,7 +125,8 @@ def _server(app: Starlette) -> _Server:
 
 def _listen_public(plan: Plan) -> socket.socket:
     family = socket.AF_INET6 if ":" in plan.listen.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named because asyncio disables Nagle only for sockets that name it.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((plan.listen.host, plan.listen.port))
     listener.listen(1024)

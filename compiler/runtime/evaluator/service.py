@@ -47,7 +47,7 @@ class Service:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.health = Health()
-        self._books = Lane("ledger", 1)
+        self.books = Lane("ledger", 1)
         self._disk = Lane("disk", 2)
         self._git = Lane("git", 4)
         self._parts: Parts | None = None
@@ -67,7 +67,7 @@ class Service:
         """Opens what is on disk; what cannot be opened is a problem, not an exception."""
         try:
             await self._disk(_make_folder, self.plan.paths.admin)
-            ledger = await self._books(open_ledger, self.plan)
+            ledger = await self.books(open_ledger, self.plan)
             samples = await self._disk(read_samples, self.plan)
             store = await self._disk(open_store, self.plan, self.plan.paths.admin / "candidates")
             await self._disk(self._clear_spool)
@@ -85,24 +85,24 @@ class Service:
     ) -> Parts:
         results = Results(self.plan.paths.results)
         await self._disk(results.open)
-        await self._books(ledger.recover)
-        await self._books(results.recover, lambda job: _is_done(ledger, job))
+        await self.books(ledger.recover)
+        await self.books(results.recover, lambda job: _is_done(ledger, job))
         self._backend = ModeA(self.plan, store, RunnerClient(self.plan))
-        engine = Engine(self.plan, self._backend, samples, ledger, results, self._books, self._disk)
+        engine = Engine(self.plan, self._backend, samples, ledger, results, self.books, self._disk)
         return Parts(
             store=store,
             ledger=ledger,
             results=results,
             samples=samples,
             engine=engine,
-            finaliser=Finaliser(self.plan, engine, ledger, self._books),
-            watch=Watch(self.plan, self.health, self._backend, ledger, self._books),
+            finaliser=Finaliser(self.plan, engine, ledger, self.books),
+            watch=Watch(self.plan, self.health, self._backend, ledger, self.books),
         )
 
     async def _resume(self) -> None:
         """Goes on with finalising when the evaluator ended in the middle of it."""
         try:
-            if await self._books(self.parts().ledger.sealed_at) is not None:
+            if await self.books(self.parts().ledger.sealed_at) is not None:
                 await self.parts().finaliser.finalise()
         except Exception:
             _log.exception("finalising could not be resumed; the next request for it tries again")
@@ -117,7 +117,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._backend is not None:
             await self._backend.close()
-        for lane in (self._git, self._disk, self._books):
+        for lane in (self._git, self._disk, self.books):
             await asyncio.to_thread(lane.close)
         if self._parts is not None:
             self._parts.ledger.close()
@@ -143,17 +143,17 @@ class Service:
     async def receive(self, bundle: Path) -> Received:
         """Takes a spooled bundle; raises `CandidateRefused`, `Refused` or `MachineryFailure`."""
         parts = self.parts()
-        if await self._books(parts.ledger.sealed_at) is not None:
+        if await self.books(parts.ledger.sealed_at) is not None:
             raise Refused("sealed", "the session is over: nothing more is received or evaluated")
         candidate = await self._git(parts.store.receive, bundle)
-        return await self._books(parts.ledger.register, candidate.commit, candidate.tree)
+        return await self.books(parts.ledger.register, candidate.commit, candidate.tree)
 
     async def job(self, identifier: int) -> tuple[Job, Access, bytes]:
         """A requested job, its split's tier, and its per-sample documents (members of a JSON
         array).
         """
         parts = self.parts()
-        job = await self._books(parts.ledger.job, identifier)
+        job = await self.books(parts.ledger.job, identifier)
         split = None if job is None else self.plan.split(job.split)
         if job is None or split is None or job.purpose.value != "requested":
             raise Refused("unknown_job", "there is no such job")
@@ -163,11 +163,7 @@ class Service:
         return job, split.access, details
 
     async def finalization(self) -> str | None:
-        return await self._books(self.parts().ledger.document)
-
-    async def read(self) -> tuple[Ledger, Lane]:
-        """The ledger and the lane on which to read it."""
-        return self.parts().ledger, self._books
+        return await self.books(self.parts().ledger.document)
 
     def _refuse_unhealthy(self) -> None:
         if not self.health.ok():
