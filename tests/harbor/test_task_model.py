@@ -1,0 +1,77 @@
+"""Harbor's own models know every key that is emitted; a key that they do not know is found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docker.tasks import compile_task
+from tests.harbor.trials import Harbor
+
+CHECK = Path(__file__).parent / "known_keys.py"
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    scratch = tmp_path_factory.mktemp("model")
+    return compile_task(scratch, scratch / "task")
+
+
+@pytest.fixture
+def copy(task: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(task, tmp_path / "task"))
+
+
+def check(python: Path, task: Path) -> dict[str, Any]:
+    argv = [str(python), str(CHECK), str(task)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_harbor_loads_the_task_and_knows_every_key(harbor_python: Path, task: Path) -> None:
+    assert check(harbor_python, task) == {"name": "mooring/word-problems", "task": [], "job": []}
+
+
+@pytest.mark.parametrize(
+    ("file", "wrong", "found"),
+    [
+        ("task.toml", ('schema_version = "1.4"', 'shema_version = "1.4"'), "shema_version"),
+        ("task.toml", ("[agent]", "[agents]"), "agents"),
+        ("task.toml", ('user = "agent"', 'usr = "agent"'), "agent.usr"),
+        ("task.toml", ("service = ", "sevice = "), "verifier.collect.0.sevice"),
+        ("task.toml", ("workdir = ", "work_dir = "), "environment.work_dir"),
+        ("run/job.yaml", ("n_attempts:", "n_attemps:"), "n_attemps"),
+        ("run/job.yaml", ("max_retries:", "max_retry:"), "retry.max_retry"),
+    ],
+)
+def test_a_slip_in_any_table_is_found(
+    harbor_python: Path, copy: Path, file: str, wrong: tuple[str, str], found: str
+) -> None:
+    text = (copy / file).read_text(encoding="utf-8")
+    assert text.count(wrong[0]) == 1
+    (copy / file).write_text(text.replace(*wrong), encoding="utf-8")
+    kind = "task" if file == "task.toml" else "job"
+    assert check(harbor_python, copy)[kind] == [found]
+
+
+def dry_run(harbor: Harbor, task: Path) -> int:
+    argv = [str(harbor.command), "run", "--dry-run", "--config", "run/job.yaml"]
+    argv += ["--path", str(task), "-a", "oracle", "-e", "docker", "--jobs-dir", str(harbor.jobs)]
+    return harbor.run(argv, task).code
+
+
+@pytest.mark.harbor
+def test_harbor_accepts_the_job_file(harbor: Harbor, copy: Path) -> None:
+    """Its dry run alone refuses unknown keys, as the second half shows."""
+    assert dry_run(harbor, copy) == 0
+    job = copy / "run/job.yaml"
+    text = job.read_text(encoding="utf-8")
+    job.write_text(text.replace("n_attempts:", "n_attemps:"), encoding="utf-8")
+    assert dry_run(harbor, copy) != 0
