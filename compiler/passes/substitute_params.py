@@ -36,7 +36,9 @@ def substitute_params(
         return document, ()
     declared = document.data.get("params")
     defaults = declared if isinstance(declared, dict) else {}
-    run = _Substitution(document=document, values={**_texts(defaults), **given}, declared=defaults)
+    run = _Substitution(
+        document=document, values={**_texts(defaults, document), **given}, declared=defaults
+    )
     data = {key: run.walk(value, (key,)) for key, value in document.data.items() if key != "params"}
     if "params" in document.data:
         data["params"] = declared
@@ -45,16 +47,17 @@ def substitute_params(
     return replace(document, data=data), tuple(run.found)
 
 
-def _texts(defaults: Mapping[str, Any]) -> dict[str, str]:
-    return {name: _text(value) for name, value in defaults.items() if _is_scalar(value)}
+def _texts(defaults: Mapping[str, Any], document: Document) -> dict[str, str]:
+    """What each default was written as: ``3.10`` is a version to whoever writes it."""
+    return {
+        name: value if isinstance(value, str) else document.plain[("params", name)]
+        for name, value in defaults.items()
+        if _is_scalar(value)
+    }
 
 
 def _is_scalar(value: Any) -> bool:
     return isinstance(value, (str, int, float))
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass

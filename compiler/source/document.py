@@ -42,10 +42,10 @@ class Places:
 class Document:
     """A file's data (dict, list, str, int, float, bool, None), its text, and its nodes' places.
 
-    ``plain`` has the paths of the scalars that were written without quotes.
+    ``plain`` maps the paths of the scalars that were written without quotes or tag to their text.
     """
 
     data: Any
     text: str
     places: Places
-    plain: frozenset[Path]
+    plain: Mapping[Path, str]

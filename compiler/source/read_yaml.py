@@ -55,7 +55,7 @@ def read_yaml(data: bytes, file: str) -> tuple[Document | None, tuple[Diagnostic
         return None, tuple(walk.found)
     places = Places(file=file, values=walk.values, keys=walk.keys)
     walk.values.setdefault((), span_of_file(file))
-    document = Document(data=value, text=text, places=places, plain=frozenset(walk.plain))
+    document = Document(data=value, text=text, places=places, plain=walk.plain)
     return (None if walk.found else document), tuple(walk.found)
 
 
@@ -163,7 +163,7 @@ class _Walk:
     lines: _Lines
     values: dict[Path, Span] = field(default_factory=dict)
     keys: dict[Path, Span] = field(default_factory=dict)
-    plain: set[Path] = field(default_factory=set)
+    plain: dict[Path, str] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
     nodes: int = 0
     stopped: bool = False
@@ -250,12 +250,13 @@ class _Walk:
         size = len(path)
         for spans, theirs in ((self.values, other.values), (self.keys, other.keys)):
             spans.update({p: s for p, s in theirs.items() if len(p) > size and p[size] in fresh})
-        self.plain.update(p for p in other.plain if len(p) > size and p[size] in fresh)
+        self.plain.update(
+            {p: t for p, t in other.plain.items() if len(p) > size and p[size] in fresh}
+        )
 
     def _key(self, key: Any) -> str | None:
         if key.id == "scalar" and key.tag in _SCALAR_TAGS:
-            self._refuse_surrogates(key.value, self._span(key))
-            return str(key.value)
+            return self._joined(key.value, self._span(key))
         self.found.append(diagnostic("MOR106", self._span(key), actual=f"a {key.id}"))
         return None
 
@@ -263,18 +264,25 @@ class _Walk:
         if node.tag not in _SCALAR_TAGS:
             self.found.append(diagnostic("MOR107", span, tag=str(node.tag)))
             return None
-        if node.style is None:
-            self.plain.add(path)
-        self._refuse_surrogates(node.value, span)
-        untyped = node.style is None and node.tag == _PLAIN_TAG
-        return type_plain(node.value) if untyped else node.value
+        if node.style is None and node.tag == _PLAIN_TAG:
+            self.plain[path] = node.value
+            return type_plain(node.value)
+        return self._joined(node.value, span)
 
-    def _refuse_surrogates(self, text: str, span: Span) -> None:
-        """No text file can hold them; only an escape in double quotes can write one."""
-        if _SURROGATE.search(text):
+    def _joined(self, text: str, span: Span) -> str:
+        """Text that escapes wrote: pairs of surrogates, as JSON has them, become characters.
+
+        Half of a pair is refused: no text file can hold it.
+        """
+        if not _SURROGATE.search(text):
+            return text
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
             problem = "half of a surrogate pair is no character"
             hint = "write the whole character, or its escape \\UXXXXXXXX"
             self.found.append(diagnostic("MOR101", span, problem=problem, hint=hint))
+            return ""
 
     def _span(self, node: Any) -> Span:
         start, end = node.start_mark.index, node.end_mark.index
