@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -10,6 +11,7 @@ from compiler.diagnostics.diagnostic import Diagnostic, Param, Severity
 from compiler.diagnostics.span import Span
 
 _WIDEST_LINE = 160
+_LINE_END = re.compile(r"\r\n?|\n")
 # ANSI sequences (ECMA-48, "select graphic rendition").
 _PAINT = {
     "error": "\x1b[1;31m",
@@ -35,9 +37,15 @@ def render_text(
     diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool = False
 ) -> str:
     """All of them, a blank line between two; ``sources`` maps files to their texts, where known."""
-    lines = {file: text.splitlines() for file, text in sources.items()}
+    lines = {file: _split_lines(text) for file, text in sources.items()}
     paint = _PAINT if color else dict.fromkeys(_PAINT, "")
     return "\n".join(_rendered(d, lines, paint) for d in diagnostics)
+
+
+def _split_lines(text: str) -> list[str]:
+    """Lines as YAML and JSONL count them: a form feed or a U+2028 ends none."""
+    lines = _LINE_END.split(text)
+    return lines if lines[-1] else lines[:-1]
 
 
 def render_summary(diagnostics: Iterable[Diagnostic]) -> str:
