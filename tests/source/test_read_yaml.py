@@ -328,6 +328,10 @@ def test_halves_of_surrogate_pairs_are_refused(text: str, column: int) -> None:
     assert complaint(text) == ("MOR101", 1, column)
 
 
+def test_whole_surrogate_pairs_are_characters() -> None:
+    assert read(r'{"a\ud83d\ude00": "\ud83d\ude00b"}').data == {"a😀": "😀b"}
+
+
 def test_an_escape_beyond_unicode_is_placed() -> None:
     assert complaint('a: b\nc: "x\\U00110000"\n') == ("MOR101", 2, 6)
     assert read('a: "\\U0010FFFF"').data == {"a": "\U0010ffff"}
@@ -436,7 +440,7 @@ def test_a_place_that_is_not_there_is_that_of_the_nearest_above() -> None:
 
 
 PRINTABLE = st.characters(
-    exclude_categories=("Cs", "Cc", "Cn", "Zl", "Zp"), exclude_characters="\ufeff"
+    exclude_categories=["Cs", "Cc", "Cn", "Zl", "Zp"], exclude_characters="\ufeff"
 )
 
 
@@ -505,7 +509,7 @@ def test_every_node_is_placed_exactly_at_its_text(shape: tuple[str, Any], line_e
         assert text_at(text, document.places.value(*path)) == written
     for path, written in writer.keys.items():
         assert text_at(text, document.places.key(*path)) == written
-    assert document.plain == writer.plain
+    assert set(document.plain) == writer.plain
 
 
 # Anything at all.
