@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.suggest import suggest_name
 from compiler.ir.build import Build
+
+# What has names of its own, which the module's do not include.
+_SCOPES: Final = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 
 
 def check_scorer_source(
@@ -26,12 +40,19 @@ def check_scorer_source(
             ),
         )
     try:
-        tree = ast.parse(read(files[module]))
-    except (SyntaxError, ValueError, RecursionError) as error:
+        tree = _parse(read(files[module]))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         problem = f"{getattr(error, 'msg', error)}" + (f" (line {line})" if line else "")
         return (diagnostic("MOR322", place, file=module, problem=problem),)
     return _check_function(build, module, tree)
+
+
+def _parse(source: bytes) -> ast.Module:
+    """The module's tree. What Python would warn of is between the scorer and its author."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
 
 
 def _check_function(build: Build, module: str, tree: ast.Module) -> tuple[Diagnostic, ...]:
@@ -52,7 +73,7 @@ def _check_function(build: Build, module: str, tree: ast.Module) -> tuple[Diagno
 def _names(tree: ast.Module) -> list[str]:
     """What the module binds at its top, also below `if` and `try`; "*" for a star import."""
     names = []
-    for node in ast.walk(tree):
+    for node in _nodes_at_top(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.append(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -60,3 +81,12 @@ def _names(tree: ast.Module) -> list[str]:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.append(node.id)
     return names
+
+
+def _nodes_at_top(tree: ast.Module) -> Iterator[ast.AST]:
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, _SCOPES):
+            waiting.extend(ast.iter_child_nodes(node))
