@@ -13,6 +13,8 @@ from compiler.surface.names import is_split_name
 def check_split_data(project: Project) -> Iterator[Diagnostic]:
     """MOR314: no file, MOR315: no sample, MOR206: unlisted data, MOR316: its name."""
     build = project.build
+    if not project.data:
+        return  # the dataset as a whole is missing, and that has been said
     files = {data.split: data for data in project.data}
     for split in build.splits:
         place = build.places.value(*split.path, "split")

@@ -17,16 +17,19 @@ from compiler.edge.world import WorldError
 from compiler.ir.build import Build
 from compiler.ir.project import Baseline, Project, SourceFile, SplitData
 
+_MOST_BUILD_FILE: Final = 16 * 1024 * 1024 + 1
 _NOT_COPIED: Final = frozenset(
     ("__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 )
 
 
 def read_build_file(path: Path, shown: str) -> tuple[bytes | None, tuple[Diagnostic, ...]]:
-    """The bytes of the build file, or why there are none."""
+    """The bytes of the build file, or why there are none; of one beyond all bounds, enough to
+    see that it is."""
     place = Span(file=shown, line=1, column=1, end_line=1, end_column=1)
     try:
-        return path.read_bytes(), ()
+        with path.open("rb") as file:
+            return file.read(_MOST_BUILD_FILE), ()
     except OSError as error:
         problem = (error.strerror or "it cannot be read").lower()
         return None, (diagnostic("MOR100", place, path=shown, problem=problem),)
@@ -70,9 +73,9 @@ def _existing(
     place = build.places.value(key)
     full = root / path
     resolved = os.path.normpath(os.path.join(os.path.dirname(build.places.file), path))
-    if not full.exists():
+    if not os.path.exists(full):
         found.append(diagnostic("MOR300", place, what=what, path=path, resolved=resolved))
-    elif full.is_dir() != folder:
+    elif not (full.is_dir() if folder else full.is_file()):
         expected = "folder" if folder else "file"
         found.append(
             diagnostic("MOR301", place, what=what, path=path, expected=expected, resolved=resolved)
@@ -167,7 +170,7 @@ def list_files(folder: Path, place: Span, found: list[Diagnostic]) -> tuple[Sour
         folders[:] = sorted(f for f in folders if f not in _NOT_COPIED)
         links = [f for f in folders if os.path.islink(os.path.join(at, f))]
         for name in [*names, *links]:
-            if name.endswith(".pyc"):
+            if name.endswith(".pyc") or name in _NOT_COPIED:
                 continue
             full = os.path.join(at, name)
             path = os.path.relpath(full, folder).replace(os.sep, "/")
