@@ -30,6 +30,8 @@ def command(given: Input, output: str, check: bool, force: bool) -> None:
     """
     if check and force:
         raise click.UsageError("--check writes nothing, so --force has no meaning with it")
+    if not output:
+        raise click.UsageError("-o is empty: name the folder to write")
     project = load_project(given)
     destination = Path(output)
     check_apart(destination, list_sources(given, project))
