@@ -7,7 +7,7 @@ import contextlib
 import json
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from compiler.runtime.evaluator import finalise as module
 from compiler.runtime.evaluator.dataset import Sample, read_samples
 from compiler.runtime.evaluator.engine import Engine
+from compiler.runtime.evaluator.export import COMPLETE
 from compiler.runtime.evaluator.finalise import Finaliser, finalise_seconds
 from compiler.runtime.evaluator.finalization import FILE_NAME
 from compiler.runtime.evaluator.ledger import Ledger, open_ledger
@@ -91,9 +92,9 @@ class Session:
             plan, self.engine, self.ledger, self.books, samples, self._export
         )
 
-    async def _export(self, document: str) -> str | None:
+    async def _export(self, document: str) -> Mapping[str, str | None]:
         self.exported.append(document)
-        return None
+        return COMPLETE
 
     def receive(self, *names: str) -> None:
         """A name's commit and tree are its letter and its digit or letter, forty times."""
@@ -585,9 +586,9 @@ def test_a_score_of_nothing_but_failures_is_called_a_floor(tmp_path: Path) -> No
 
 def test_an_export_that_fails_is_said_and_nothing_more(tmp_path: Path) -> None:
     async def act(session: Session) -> Json:
-        async def export(document: str) -> str | None:
-            assert json.loads(document)["export"]["problem"] is None
-            return "OSError: No space left on device"
+        async def export(document: str) -> Mapping[str, str | None]:
+            assert json.loads(document)["export"] == COMPLETE
+            return {"file": None, "problem": "OSError: No space left on device"}
 
         session.finaliser._export = export
         return await session.finalise()
