@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "check": "Check a build file and all that it names; write nothing.",
     "diff": "Show what `compile` would change, as a unified diff.",
     "run": "Compile to a temporary folder and run the task under Harbor.",
+    "session": "Show what a trial's session left behind.",
     "explain": "Print the page of a diagnostic's code.",
     "schema": "Print the JSON Schema of the build file.",
     "completion": "Print the completion script of a shell.",
