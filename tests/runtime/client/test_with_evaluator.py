@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.runtime.client.stub import assert_readable, mooring, write_plan
-from tests.runtime.evaluator.fakes import FakeRunner, right
+from tests.runtime.evaluator.fakes import FakeRunner, right, scripted_runner
 from tests.runtime.evaluator.house import (
     ADDING,
     WRONG,
@@ -23,7 +23,6 @@ from tests.runtime.evaluator.house import (
     open_evaluator,
     short_folder,
 )
-from tests.runtime.evaluator.test_service import scripted_runner
 
 Done = subprocess.CompletedProcess[str]
 
