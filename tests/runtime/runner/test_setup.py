@@ -344,9 +344,8 @@ print(sorted(set(before)))
         assert answer["stdout"] == f"[{(2**31 - 1) * 10**9}]\n", answer
 
 
-def mount_box(size: str, **changes: Any) -> Any:
-    changes: dict[str, Any] = {"setup": SETUP, "limits": {"tree_bytes": 2 << 20}, **changes}
-    return open_box(candidates_tmpfs=size, **changes)
+def mount_box(size: str, tree_bytes: int = 2 << 20) -> AbstractContextManager[Box]:
+    return open_box(candidates_tmpfs=size, setup=SETUP, limits={"tree_bytes": tree_bytes})
 
 
 @pytest.mark.usefixtures("needs_root")
