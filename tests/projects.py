@@ -12,7 +12,6 @@ from compiler.diagnostics.diagnostic import Diagnostic, has_errors
 from compiler.edge.read_project import read_project
 from compiler.ir.build import Build
 from compiler.ir.project import Project
-from compiler.output.file_set import FileSet
 
 REQUIRED: Final[Mapping[str, Any]] = {
     "name": "org/small",
@@ -116,11 +115,6 @@ def project_of(build_file: Path) -> Project:
     assert project is not None, found
     assert not has_errors(found), found
     return project
-
-
-def files_of(build_file: Path) -> FileSet:
-    """What a build file without errors compiles to, without the manifest."""
-    return pipeline.emit(project_of(build_file)).files
 
 
 def codes(found: tuple[Diagnostic, ...]) -> list[str]:

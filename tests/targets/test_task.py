@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from compiler import pipeline
 from compiler.ir.project import Project
 from compiler.output.file_set import Copied, FileSet, Made
 from compiler.passes.lower_task import lower_task
@@ -22,14 +23,7 @@ from compiler.targets.harbor.instruction import duration_in_words
 from compiler.targets.harbor.task_toml import lower_task_config, render_task_config
 from compiler.targets.json_text import render_inline_json, render_json
 from compiler.targets.render_template import render_template
-from tests.projects import (
-    SAMPLES,
-    files_of,
-    project_of,
-    write_build,
-    write_project,
-    write_rows,
-)
+from tests.projects import project_of, write_build, write_project, write_rows
 
 SHELLCHECK = Path(sys.executable).parent / "shellcheck"
 SCRIPTS = (
@@ -38,8 +32,8 @@ SCRIPTS = (
 )  # fmt: skip
 
 
-def compiled(folder: Path, changes: dict[str, Any] | None = None) -> FileSet:
-    return files_of(write_project(folder, changes))
+def files_of(folder: Path, changes: dict[str, Any] | None = None) -> FileSet:
+    return pipeline.emit(project_of(write_project(folder, changes))).files
 
 
 def text_of(files: FileSet, path: str) -> str:
@@ -50,7 +44,7 @@ def text_of(files: FileSet, path: str) -> str:
 
 @pytest.fixture
 def files(tmp_path: Path) -> FileSet:
-    return compiled(tmp_path, {"secrets": ["KEY_A", "KEY_B"]})
+    return files_of(tmp_path, {"secrets": ["KEY_A", "KEY_B"]})
 
 
 # What there is.
@@ -124,7 +118,7 @@ HOSTILE_DESCRIPTIONS = [
 
 @pytest.mark.parametrize("text", HOSTILE_DESCRIPTIONS, ids=lambda text: ascii(text)[:20])
 def test_hostile_descriptions_stay_text(tmp_path: Path, text: str) -> None:
-    files = compiled(tmp_path, {"description": text.replace("$", "$$")})
+    files = files_of(tmp_path, {"description": text.replace("$", "$$")})
     config = tomllib.loads(text_of(files, "task.toml"))
     assert config["task"] == {"name": "org/small", "description": text.strip()}
     assert set(config) == {"schema_version", "task", "agent", "verifier", "environment"}
@@ -172,7 +166,8 @@ def test_the_runner_s_plan_names_no_split_and_no_secret(files: FileSet) -> None:
 def test_the_evaluator_s_plan_has_every_split(tmp_path: Path) -> None:
     build_file = write_project(tmp_path)
     write_rows(tmp_path, "another", [{"question": "q"}])
-    plan = json.loads(text_of(files_of(build_file), "environment/evaluator/plan.json"))
+    project = project_of(build_file)
+    plan = json.loads(text_of(pipeline.emit(project).files, "environment/evaluator/plan.json"))
     assert [(s["name"], s["access"]) for s in plan["splits"]] == [
         ("train", "viewable"),
         ("validation", "non_viewable"),
@@ -203,7 +198,7 @@ def test_no_number_that_json_has_not(number: float) -> None:
 @pytest.mark.parametrize("path", SCRIPTS)
 @pytest.mark.parametrize("secrets", [[], ["KEY_A", "_b", "name", "value", "PATHS"]])
 def test_shellcheck_has_nothing_to_say(tmp_path: Path, path: str, secrets: list[str]) -> None:
-    script = text_of(compiled(tmp_path, {"secrets": secrets}), path)
+    script = text_of(files_of(tmp_path, {"secrets": secrets}), path)
     done = subprocess.run(
         [SHELLCHECK, "--color=never", "-"], input=script.encode(), capture_output=True, check=False
     )
@@ -220,7 +215,7 @@ class Bench:
         self.programs = folder / "bin"
         for directory in (self.task / "run", self.programs):
             directory.mkdir(parents=True)
-        files = compiled(folder / "project", {"secrets": secrets})
+        files = files_of(folder / "project", {"secrets": secrets})
         (self.task / "run" / "harbor.sh").write_text(text_of(files, "run/harbor.sh"))
         report = self.task / "environment" / "runtime" / "report"
         report.mkdir(parents=True)
@@ -315,7 +310,7 @@ def test_without_harbor_the_world_has_failed(tmp_path: Path) -> None:
 
 
 def prose_of(folder: Path, changes: dict[str, Any]) -> str:
-    return text_of(compiled(folder, changes), "instruction.md")
+    return text_of(files_of(folder, changes), "instruction.md")
 
 
 def test_the_instruction_names_nothing_hidden(tmp_path: Path) -> None:
@@ -335,11 +330,11 @@ def test_the_instruction_names_nothing_hidden(tmp_path: Path) -> None:
         },
     )
     for split in ("open", "half", "zanzibar", "unlisted"):
-        write_rows(tmp_path, split, [{"question": f"the-{split}", "label": "the-label"}] * SAMPLES)
+        write_rows(tmp_path, split, [{"question": f"the-{split}-question", "label": "the-label"}])
     for split in ("train", "validation", "test"):
         (tmp_path / "data" / f"{split}.jsonl").unlink()
     (tmp_path / "scorer" / "quokka.py").write_text("def score(s, o): return 1\n")
-    text = text_of(files_of(build_file), "instruction.md")
+    text = text_of(pipeline.emit(project_of(build_file)).files, "instruction.md")
     assert "`open`" in text
     assert "`half`" in text
     for hidden in (
@@ -370,7 +365,7 @@ def test_the_instruction_says_what_counts(tmp_path: Path) -> None:
 
 
 def test_a_public_network_is_said(tmp_path: Path) -> None:
-    files = compiled(tmp_path, {"runner": {"network": "public"}})
+    files = files_of(tmp_path, {"runner": {"network": "public"}})
     assert "may use the network" in text_of(files, "instruction.md")
     assert "**`runner.network: public`" in text_of(files, "TOPOLOGY.md")
 
@@ -389,10 +384,10 @@ FIELDS = ["a|b", "`", "a`b", "```", "a b", "é", "<b>", "|", "\\", "[x](y)", "$x
 def test_a_field_adds_no_column_to_a_table(tmp_path: Path, field: str) -> None:
     build_file = write_project(tmp_path)
     for split in ("train", "validation", "test"):
-        write_rows(tmp_path, split, [{field: 1}] * SAMPLES)
+        write_rows(tmp_path, split, [{field: 1}])
     written = write_build(tmp_path, {"input_fields": [field.replace("$", "$$")]})
     assert written == build_file
-    text = text_of(files_of(build_file), "TOPOLOGY.md")
+    text = text_of(pipeline.emit(project_of(build_file)).files, "TOPOLOGY.md")
     tables = [line for line in text.split("\n") if line.startswith("| a sample's")]
     (row,) = tables
     assert len(re.findall(r"(?<!\\)\|", row)) == 5, row
