@@ -45,7 +45,7 @@ def test_harbor_loads_the_task_and_knows_every_key(harbor_python: Path, task: Pa
         ("task.toml", ('schema_version = "1.4"', 'shema_version = "1.4"'), "shema_version"),
         ("task.toml", ("[agent]", "[agents]"), "agents"),
         ("task.toml", ('user = "agent"', 'usr = "agent"'), "agent.usr"),
-        ("task.toml", ("service = ", "sevice = "), "verifier.collect.0.sevice"),
+        ("task.toml", ('service = "main"', 'sevice = "main"'), "verifier.collect.0.sevice"),
         ("task.toml", ("workdir = ", "work_dir = "), "environment.work_dir"),
         ("run/job.yaml", ("n_attempts:", "n_attemps:"), "n_attemps"),
         ("run/job.yaml", ("max_retries:", "max_retry:"), "retry.max_retry"),
