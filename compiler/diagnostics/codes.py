@@ -84,6 +84,19 @@ CODES: Final[dict[str, Code]] = {
     "MOR124": _error(
         "`--param {name}` names a parameter that this build does not declare", "{hint}"
     ),
+    "MOR125": _note(
+        "nothing to write: the build names nothing to optimise",
+        "add `agent_repo` and `mode` to make a task of it",
+    ),
+    "MOR126": _error(
+        "`{key}` belongs to mode {other}; this build is mode {mode}",
+        "remove it, or change `mode`",
+    ),
+    "MOR127": _error(
+        "`{key}` has no effect without `agent_repo`",
+        "name the agent's repository with `agent_repo`, or remove the key",
+    ),
+    "MOR128": _warning("`{key}` has no effect: {why}", "remove it"),
     # What the keys mean together.
     "MOR200": _error("there is no split `{split}`", "{hint}"),
     "MOR201": _error(
@@ -117,6 +130,48 @@ CODES: Final[dict[str, Code]] = {
         "a sample may take {sample} s, longer than the whole evaluation ({whole} s)",
         "raise `timeout` or lower `sample_timeout`",
     ),
+    "MOR211": _error(
+        "the target `{split}` has no samples",
+        "add samples to the split, or remove the target",
+    ),
+    "MOR212": _error(
+        "`reward_mode: submit` needs `submit_enabled: true`",
+        "set `submit_enabled: true`, so that the optimiser can submit",
+    ),
+    "MOR213": _error("the split `{split}` has no sample `{id}`", "{hint}"),
+    "MOR214": _error(
+        "the split `{split}` has {samples} samples, fewer than its min_samples {least}",
+        "add samples, or lower `min_samples` knowing that a mean over few shows each",
+    ),
+    "MOR215": _error(
+        "no evaluation of `{split}` is possible: at most {most} samples, but at least {least}",
+        "raise the budget, or lower `min_samples`",
+    ),
+    "MOR220": _error("the split `{split}` has no tasks", "name at least one task in its partition"),
+    "MOR221": _error(
+        "the task `{task}` stands twice in the split `{split}`", "keep it once: a task is a sample"
+    ),
+    "MOR222": _error(
+        "the task `{task}` is in `{hidden}`, which is hidden, and in `{visible}`, which is not",
+        "keep it in one of them",
+    ),
+    "MOR223": _error(
+        "`{source}` is not pinned",
+        "write dataset@VERSION or dataset@sha256:DIGEST, so that scores stay comparable",
+    ),
+    "MOR224": _error(
+        "`{file}` is not a list of tasks: {problem}",
+        'write a JSON list of names: ["task-a", "task-b"]',
+    ),
+    "MOR225": _error(
+        "mode B needs exactly one source of tasks: `inner_task` or `harbor.task_source`", "{hint}"
+    ),
+    "MOR226": _error("there is no task `{task}` in `{folder}`", "{hint}"),
+    "MOR227": _error("`{flag}` is set by mooring and cannot stand in `extra_args`", "{hint}"),
+    "MOR228": _error(
+        "the split `{split}` is in `partition` and in `partition_files`", "keep one of them"
+    ),
+    "MOR229": _error("the split `{split}` has no partition", "{hint}"),
     # The files that the keys name.
     "MOR300": _error(
         "{what} `{path}` does not exist",
@@ -139,8 +194,16 @@ CODES: Final[dict[str, Code]] = {
         "the baseline has no files", "point `agent_repo` at the folder with the agent's files"
     ),
     "MOR307": _warning(
-        "{count} uncommitted changes are not in the baseline, among them `{path}`",
+        "{count} uncommitted changes are not in the baseline: {paths}",
         "commit them, or use `agent_ref: WORKTREE` to take the files as they lie",
+    ),
+    "MOR308": _error(
+        "`{path}` is a pointer of Git LFS, not the file itself",
+        "run `git lfs pull` and use `agent_ref: WORKTREE`, or keep the file in git",
+    ),
+    "MOR309": _warning(
+        "the link `{path}` leads out of the agent's repository, to `{target}`",
+        "it will lead elsewhere, or nowhere, in the containers",
     ),
     "MOR310": _error(
         "the dataset folder has no `<split>.jsonl` file",
@@ -175,6 +238,26 @@ CODES: Final[dict[str, Code]] = {
         "`{path}` is a {kind}: only files, folders and links inside the folder can be copied",
         "remove it or replace it by a plain file",
     ),
+    "MOR324": _warning(
+        "`{path}` and `{other}` differ in case alone",
+        "a checkout on a file system that ignores case keeps one of them: rename one",
+    ),
+    "MOR330": _error(
+        "the instruction template `{file}` cannot be used: {problem}",
+        'extend the built-in one: {{% extends "instruction.md" %}}, then {{% block notes %}}...',
+    ),
+    "MOR331": _warning(
+        "`{path}` lies outside the project", "others who check the project out will not have it"
+    ),
+    "MOR332": _warning(
+        "git ignores {count} of the emitted files, among them `{path}`",
+        "they would be missing from a commit: mend .gitignore (`git check-ignore -v` says which line)",
+    ),
+    "MOR333": _error(
+        "the overlay cannot be laid: `{path}` is a file in one and a folder in the other",
+        "choose another `dest`",
+    ),
+    "MOR334": _error("there is no `{path}` in the agent's repository", "{hint}"),
     # The trust boundary.
     "MOR400": _error(
         "{what} lies inside the agent's repository and would be handed to the optimiser",
@@ -184,4 +267,24 @@ CODES: Final[dict[str, Code]] = {
         "`{name}` is both a secret and a parameter",
         "a parameter's value would be written into the artifacts: keep secrets out of `params`",
     ),
+    "MOR402": _error(
+        "`{name}` is both a secret and in `agent_env`",
+        "what stands in `agent_env` is in the artifacts, and the optimiser sees it: remove it there",
+    ),
+    "MOR403": _error(
+        "this hidden text stands in `{path}`, which the optimiser gets",
+        "remove it from the agent's repository, or make the split viewable",
+    ),
+    "MOR404": _warning(
+        "the name of the hidden task `{name}` stands in `{path}`, which the optimiser gets",
+        "names of a public benchmark are known, but which are used need not be: remove it",
+    ),
+    "MOR405": _error(
+        "`{name}` is reserved", "names that start with MOORING_ are set by mooring: choose another"
+    ),
+    "MOR406": _warning(
+        "`{name}` goes to candidates, which have a network: they can carry it away",
+        "set `runner.network: none`, or give them a key that is worth little",
+    ),
+    "MOR410": _error("{what} would reach {service}, which is {trust}: through {way}", "{hint}"),
 }

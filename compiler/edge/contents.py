@@ -6,12 +6,13 @@ import hashlib
 import os
 import tarfile
 from collections.abc import Iterator
+from io import BytesIO
 from typing import IO, Final
 
 from compiler import contracts
 from compiler.edge import git
 from compiler.edge.world import WorldError
-from compiler.ir.git_objects import EXECUTABLE, LINK, hash_object
+from compiler.ir.git_objects import EXECUTABLE, LINK, SUBMODULE, hash_object
 from compiler.ir.project import Baseline, TreeEntry
 from compiler.output.file_set import Archived, Content, Copied, Linked, Made
 
@@ -42,8 +43,7 @@ def _stream_copy(content: Copied) -> Iterator[bytes]:
 
 def _stream_archive(baseline: Baseline) -> Iterator[bytes]:
     """An uncompressed GNU tar of the raw blobs: pinned owner and time, raw names, git's order."""
-    blobs = _git_blobs(baseline) if baseline.git_dir else _plain_blobs(baseline)
-    for entry, size, stream in blobs:
+    for entry, size, stream in _blobs(baseline):
         if entry.mode == LINK:
             yield _header(entry, 0, stream.read(size))
             continue
@@ -51,6 +51,12 @@ def _stream_archive(baseline: Baseline) -> Iterator[bytes]:
         yield from _pieces(stream, size)
         yield b"\0" * (-size % _BLOCK)
     yield b"\0" * (2 * _BLOCK)
+
+
+def read_baseline_files(baseline: Baseline) -> Iterator[tuple[TreeEntry, bytes]]:
+    """Each file of a baseline with its content; of a link, its target."""
+    for entry, size, stream in _blobs(baseline):
+        yield entry, stream.read(size)
 
 
 def _pieces(stream: IO[bytes], size: int) -> Iterator[bytes]:
@@ -73,29 +79,32 @@ def _header(entry: TreeEntry, size: int, link: bytes) -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 
-def _git_blobs(baseline: Baseline) -> Iterator[tuple[TreeEntry, int, IO[bytes]]]:
-    assert baseline.git_dir is not None
-    found = git.read_blobs(baseline.git_dir, [entry.blob for entry in baseline.entries])
-    for entry, (size, stream) in zip(baseline.entries, found, strict=True):
-        yield entry, size, stream
+def _blobs(baseline: Baseline) -> Iterator[tuple[TreeEntry, int, IO[bytes]]]:
+    entries = [entry for entry in baseline.entries if entry.mode != SUBMODULE]
+    wanted = [entry.blob for entry in entries if entry.source is None]
+    stored = iter(git.read_blobs(baseline.git_dir, wanted)) if baseline.git_dir else iter(())
+    for entry in entries:
+        if entry.source is None:
+            yield entry, *next(stored)
+        else:
+            content = _read_source(entry, entry.source, baseline.object_format)
+            yield entry, len(content), BytesIO(content)
+    # Exhausted, so that git's own exit code is looked at.
+    assert next(stored, None) is None
 
 
-def _plain_blobs(baseline: Baseline) -> Iterator[tuple[TreeEntry, int, IO[bytes]]]:
-    from io import BytesIO
-
-    for entry in baseline.entries:
-        full = os.path.join(os.fsencode(baseline.folder), entry.path)
-        try:
-            if entry.mode == LINK:
-                content = os.readlink(full)
-            else:
-                with open(full, "rb") as file:
-                    content = file.read()
-        except OSError as error:
-            raise WorldError(f"cannot read {os.fsdecode(full)}: {error.strerror}") from error
-        if hash_object("blob", content, baseline.object_format) != entry.blob:
-            raise WorldError(f"{os.fsdecode(full)} changed while it was read; run again")
-        yield entry, len(content), BytesIO(content)
+def _read_source(entry: TreeEntry, source: bytes, object_format: str) -> bytes:
+    try:
+        if entry.mode == LINK:
+            content = os.readlink(source)
+        else:
+            with open(source, "rb") as file:
+                content = file.read()
+    except OSError as error:
+        raise WorldError(f"cannot read {os.fsdecode(source)}: {error.strerror}") from error
+    if hash_object("blob", content, object_format) != entry.blob:
+        raise WorldError(f"{os.fsdecode(source)} changed while it was read; run again")
+    return content
 
 
 def digest_content(content: Content) -> str:

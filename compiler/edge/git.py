@@ -98,6 +98,15 @@ def _trusted_folders() -> tuple[str, ...]:
     return tuple(os.fsdecode(f) for f in asked.stdout.split(b"\0") if f)
 
 
+def find_top(folder: Path) -> str | None:
+    """The real path of the work tree that ``folder`` lies in; None outside of any, or without git."""
+    try:
+        found = _run(["-C", os.fspath(folder), "rev-parse", "--show-toplevel"])
+    except WorldError:
+        return None
+    return os.path.realpath(os.fsdecode(found.stdout[:-1])) if found.returncode == 0 else None
+
+
 @cache
 def git_program() -> str:
     """The git on PATH; WorldError without one."""
