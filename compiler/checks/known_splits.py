@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from compiler.checks.repeats import find_repeats
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.suggest import suggest_name
-from compiler.ir.build import Task
+from compiler.ir.build import ModeB, Task
 from compiler.source.document import Path
 
 
@@ -26,8 +26,13 @@ def check_known_splits(build: Task) -> Iterator[Diagnostic]:
 
 
 def _references(build: Task) -> Iterator[tuple[str, Path]]:
-    yield build.selection_split, ("selection_split",)
+    yield build.selection.split, ("selection_split",)
     for budget in build.budgets:
         yield budget.split, (*budget.path, "split")
     for target in build.targets:
         yield target.split, (*target.path, "split")
+    if isinstance(build, ModeB):
+        for split, _ in build.partition:
+            yield split, ("partition", split)
+        for split, _ in build.partition_files:
+            yield split, ("partition_files", split)
