@@ -13,7 +13,9 @@ def check_effects(build: Task) -> Iterator[Diagnostic]:
     selection = build.selection
     if selection.mode is RewardMode.SUBMIT and selection.baseline_floor:
         why = "with `reward_mode: submit` the optimiser chooses, not the scores"
-        yield diagnostic("MOR128", build.places.key("baseline_floor"), key="baseline_floor", why=why)
+        yield diagnostic(
+            "MOR128", build.places.key("baseline_floor"), key="baseline_floor", why=why
+        )
     for split in build.splits:
         if not split.evaluable and build.places.has(*split.path, "min_samples"):
             place = build.places.key(*split.path, "min_samples")

@@ -8,8 +8,8 @@ from typing import Final
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.ir.build import ModeB, Task
 
-# Flags of `harbor run` that the nested run is made of, with the key that sets each. Harbor's command
-# line takes `--flag value`, `--flag=value`, `-f value` and `-fvalue`.
+# Flags of `harbor run` that the nested run is made of, with the key that sets each. Harbor takes
+# the forms `--flag value`, `--flag=value`, `-f value` and `-fvalue`.
 CONTROLLED: Final[dict[str, str]] = {
     "--agent": "harbor.agent_import_path",
     "-a": "harbor.agent_import_path",
@@ -81,7 +81,7 @@ def controlled_flag(word: str) -> str | None:
     if name in CONTROLLED:
         return name
     if word.startswith("--"):
-        # Click takes no abbreviations, but a later one might: refuse what can only mean one of ours.
+        # No abbreviations today, but a later Harbor might: refuse what can only mean one of ours.
         near = [flag for flag in CONTROLLED if len(name) > _SHORT and flag.startswith(name)]
         return near[0] if len(near) == 1 else None
     return word[:_SHORT] if word[:_SHORT] in CONTROLLED else None

@@ -20,7 +20,9 @@ def check_read_only_paths(inputs: Inputs) -> Iterator[Diagnostic]:
         if path not in known:
             near = suggest_name(path, sorted(known)[:10000])
             hint = f"did you mean `{near}`?" if near else "paths are relative to `agent_repo`"
-            yield diagnostic("MOR334", build.places.value("read_only_paths", i), path=path, hint=hint)
+            yield diagnostic(
+                "MOR334", build.places.value("read_only_paths", i), path=path, hint=hint
+            )
 
 
 def _with_folders(path: str) -> Iterator[str]:

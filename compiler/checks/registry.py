@@ -9,7 +9,6 @@ from compiler.checks.budgets import check_budgets
 from compiler.checks.command import check_command
 from compiler.checks.effects import check_effects
 from compiler.checks.extra_args import check_extra_args
-from compiler.checks.instruction_template import check_instruction_template
 from compiler.checks.known_splits import check_known_splits
 from compiler.checks.name_case import check_name_case
 from compiler.checks.partition import check_partition
@@ -54,7 +53,6 @@ INPUT_CHECKS: Final[tuple[Callable[[Inputs], Found], ...]] = (
     check_scorer_module,
     check_name_case,
     check_read_only_paths,
-    check_instruction_template,
 )
 
 PLAN_CHECKS: Final[tuple[Callable[[Task, TaskPlan], Found], ...]] = (check_trust_boundary,)

@@ -9,7 +9,7 @@ from compiler.ir.build import RewardMode, Task
 
 
 def check_selection(build: Task) -> Iterator[Diagnostic]:
-    """MOR202 for a split without evaluations to choose by; MOR212 for a submission nobody can make."""
+    """MOR202: a split without evaluations to choose by; MOR212: a submission nobody can make."""
     selection = build.selection
     split = build.split(selection.split)
     if split is not None and not split.evaluable:

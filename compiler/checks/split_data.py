@@ -12,7 +12,7 @@ from compiler.surface.names import is_split_name
 
 
 def check_split_data(inputs: Inputs) -> Iterator[Diagnostic]:
-    """MOR314, MOR315 (mode A) and MOR229, MOR220 (mode B), MOR206: unlisted data, MOR316: its name."""
+    """MOR314, MOR315 (mode A), MOR229, MOR220 (mode B); MOR206: unlisted data, MOR316: its name."""
     build = inputs.build
     found = {data.split: data for data in inputs.data}
     for split in build.splits:

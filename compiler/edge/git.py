@@ -99,12 +99,26 @@ def _trusted_folders() -> tuple[str, ...]:
 
 
 def find_top(folder: Path) -> str | None:
-    """The real path of the work tree that ``folder`` lies in; None outside of any, or without git."""
+    """The real path of the work tree that ``folder`` lies in; None outside any, or without git."""
     try:
         found = _run(["-C", os.fspath(folder), "rev-parse", "--show-toplevel"])
     except WorldError:
         return None
     return os.path.realpath(os.fsdecode(found.stdout[:-1])) if found.returncode == 0 else None
+
+
+def list_ignored(top: str, paths: Sequence[str]) -> list[str]:
+    """Those of the paths (absolute) that git leaves out of a commit in the work tree ``top``.
+
+    Here the user's own configuration counts: it is the user's commit.
+    """
+    asked = subprocess.run(
+        [git_program(), "-C", top, "check-ignore", "-z", "--no-index", "--stdin"],
+        input=b"\0".join(os.fsencode(path) for path in paths),
+        capture_output=True,
+        check=False,
+    )
+    return [os.fsdecode(path) for path in asked.stdout.split(b"\0") if path]
 
 
 @cache

@@ -14,7 +14,7 @@ from compiler.source.document import Path as Place
 
 
 def warn_outside(build: ModeA | ModeB, root: Path) -> Iterator[Diagnostic]:
-    """MOR331 for each path that leaves the git repository (or else the folder) of the build file."""
+    """MOR331 for each path that leaves the build file's git repository, or else its folder."""
     project = git.find_top(root) or os.path.realpath(root)
     for key, path in _paths(build):
         if not lies_in(project, os.path.realpath(root / path)):

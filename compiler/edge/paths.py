@@ -20,7 +20,7 @@ def find_path(
     *,
     folder: bool | None,
 ) -> Path | None:
-    """The file or folder (``folder`` None: either); None, and a complaint, where it is not there."""
+    """The file or folder (``folder`` None: either); None, and a complaint, where there is none."""
     full = root / path
     resolved = shown_path(build, path)
     if not full.exists():
@@ -29,9 +29,7 @@ def find_path(
     if folder is not None and full.is_dir() != folder:
         expected = "folder" if folder else "file"
         found.append(
-            diagnostic(
-                "MOR301", place, what=what, path=path, expected=expected, resolved=resolved
-            )
+            diagnostic("MOR301", place, what=what, path=path, expected=expected, resolved=resolved)
         )
         return None
     return full

@@ -29,9 +29,7 @@ def read_dataset(
     return tuple(_read_split(build, file, hidden, found) for file in files)
 
 
-def _read_split(
-    build: ModeA, file: Path, hidden: HiddenText, found: list[Diagnostic]
-) -> SplitData:
+def _read_split(build: ModeA, file: Path, hidden: HiddenText, found: list[Diagnostic]) -> SplitData:
     shown = shown_path(build, build.dataset, file.name)
     reader = RowReader(file=shown, input_fields=build.input_fields)
     split = build.split(file.stem)

@@ -41,7 +41,9 @@ def read_inputs(build: ModeA | ModeB, root: Path) -> tuple[Inputs, tuple[Diagnos
     """
     found: Found = []
     try:
-        inputs = _read_a(build, root, found) if isinstance(build, ModeA) else _read_b(build, root, found)
+        inputs = (
+            _read_a(build, root, found) if isinstance(build, ModeA) else _read_b(build, root, found)
+        )
         found.extend(warn_outside(build, root))
     except OSError as error:
         raise WorldError(f"cannot read {error.filename or root}: {error.strerror}") from error
@@ -98,9 +100,7 @@ def _read_baseline(
     return baseline
 
 
-def _refuse_seeded(
-    build: ModeA | ModeB, root: Path, baseline: Baseline
-) -> Iterator[Diagnostic]:
+def _refuse_seeded(build: ModeA | ModeB, root: Path, baseline: Baseline) -> Iterator[Diagnostic]:
     """The build file, dataset, scorer, inner tasks must not be among what the optimiser gets."""
     seed = os.fsencode(os.path.realpath(baseline.folder))
     seeded = {os.path.join(seed, entry.path) for entry in baseline.entries if not entry.overlay}

@@ -48,7 +48,9 @@ def read_seed(build: Task, folder: Path, root: Path) -> Found:
     tree, refusal = _resolve(build, repository, ref)
     if tree is None:
         return None, (refusal,) if refusal else ()
-    entries = tuple(TreeEntry(mode=m, blob=b, path=p) for m, b, p in git.list_tree(repository, tree))
+    entries = tuple(
+        TreeEntry(mode=m, blob=b, path=p) for m, b, p in git.list_tree(repository, tree)
+    )
     found = _warn_uncommitted(build, repository, ref)
     git_dir = repository.git_dir
     return _finish(build, root, folder, git_dir, repository.object_format, entries, found)
@@ -80,9 +82,7 @@ def _resolve(
     return None, _unknown_ref(build, ref, f"did you mean `{near}`?" if near else default)
 
 
-def _warn_uncommitted(
-    build: Task, repository: git.Repository, ref: str
-) -> tuple[Diagnostic, ...]:
+def _warn_uncommitted(build: Task, repository: git.Repository, ref: str) -> tuple[Diagnostic, ...]:
     changed = git.uncommitted(repository) if ref == "HEAD" else []
     if not changed:
         return ()

@@ -19,7 +19,7 @@ from compiler.surface.names import is_task_name
 def read_inner_tasks(
     build: ModeB, root: Path, found: list[Diagnostic]
 ) -> tuple[tuple[SourceFile, ...], tuple[str, ...]]:
-    """The files of the folder of inner tasks, and the names of the tasks (folders with a task.toml)."""
+    """The files of the folder of inner tasks, and the tasks' names (folders with a task.toml)."""
     if build.inner_task is None:
         return (), ()
     place = build.places.value("inner_task")
@@ -45,16 +45,12 @@ def read_partition(
     data = []
     for split, ids, path in [*written, *from_files]:
         place = build.places.value(*path)
-        data.append(
-            SplitData(split=split, file=f"{split}.json", ids=ids, source=None, place=place)
-        )
+        data.append(SplitData(split=split, file=f"{split}.json", ids=ids, source=None, place=place))
         _learn(build, split, ids, place, hidden)
     return tuple(data)
 
 
-def _learn(
-    build: ModeB, split: str, ids: tuple[str, ...], place: Span, hidden: HiddenText
-) -> None:
+def _learn(build: ModeB, split: str, ids: tuple[str, ...], place: Span, hidden: HiddenText) -> None:
     listed = build.split(split)
     if listed is None or listed.access is not Access.VIEWABLE:
         for name in ids:

@@ -74,7 +74,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A split (or some samples of it) that the chosen candidate is scored on, and its reward key."""
+    """A split (or some of its samples) that the chosen candidate is scored on; the reward's key."""
 
     split: str
     reward_key: str
@@ -218,7 +218,7 @@ class Scorer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeA(Task):
-    """A build whose candidates answer one sample at a time. ``sample_seconds`` bounds one answer."""
+    """A build whose candidates answer one sample at a time, within ``sample_seconds``."""
 
     dataset: str
     input_fields: tuple[str, ...]

@@ -32,7 +32,7 @@ _NEEDED_BY_MODE: Final = {
 
 
 def check_modes(document: Document) -> Iterator[Diagnostic]:
-    """MOR111 for missing keys, MOR126 for a key of the other mode, MOR127 for one without a task."""
+    """MOR111: missing keys, MOR126: a key of the other mode, MOR127: one without a task."""
     data: dict[str, Any] = document.data
     if "agent_repo" not in data:
         for key in data:
@@ -47,7 +47,9 @@ def check_modes(document: Document) -> Iterator[Diagnostic]:
     for other, keys in _OF_MODE.items():
         for key in keys:
             if mode in _OF_MODE and mode != other and key in data:
-                yield diagnostic("MOR126", document.places.key(key), key=key, other=other, mode=mode)
+                yield diagnostic(
+                    "MOR126", document.places.key(key), key=key, other=other, mode=mode
+                )
 
 
 def _why_needed(key: str, mode: str) -> str:

@@ -17,7 +17,7 @@ _MOST_COMPLAINTS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A sample: its id, its data, its line as written (without the line end), and where it stands."""
+    """A sample: its id, its data, its line as written (without the line end), and its place."""
 
     id: str
     data: dict[str, Any]

@@ -85,12 +85,17 @@ def _render_evaluator(project: Project) -> dict[str, File]:
         f"{folder}/plan.json": make_file(render_json(lower_evaluator_plan(project))),
         f"{folder}/mooring": make_program(render_shim("evaluator")),
     }
-    for data in project.data:
-        files[f"{folder}/data/{data.file}"] = File(content=Copied(data.source), mode=FILE_MODE)
-    for source in project.scorer:
+    for data in project.inputs.data:
+        if data.source is None:
+            files[f"{folder}/cases/{data.file}"] = make_file(render_json(list(data.ids)))
+        else:
+            files[f"{folder}/data/{data.file}"] = File(content=Copied(data.source), mode=FILE_MODE)
+    for source in project.inputs.scorer:
         files[f"{folder}/scorer/{source.path}"] = copy_file(source)
-    if project.requirements is not None:
-        files[f"{folder}/scorer-requirements.txt"] = copy_file(project.requirements)
+    for source in project.inputs.inner:
+        files[f"{folder}/inner/{source.path}"] = copy_file(source)
+    if project.inputs.requirements is not None:
+        files[f"{folder}/scorer-requirements.txt"] = copy_file(project.inputs.requirements)
     return files
 
 
