@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
+from typing import Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.suggest import suggest_name
 from compiler.ir.build import ModeA
 from compiler.ir.project import Inputs
+
+# What has names of its own, which the module's do not include.
+_SCOPES: Final = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 
 
 def module_paths(module: str) -> tuple[str, str]:
@@ -30,13 +44,20 @@ def check_scorer_module(inputs: Inputs) -> Iterator[Diagnostic]:
         return
     path, source = inputs.scorer_source
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError) as error:
+        tree = _parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         problem = f"{getattr(error, 'msg', error)}" + (f" (line {line})" if line else "")
         yield diagnostic("MOR322", place, file=path, problem=problem)
         return
     yield from _check_function(build, path, tree)
+
+
+def _parse(source: bytes) -> ast.Module:
+    """The module's tree. What Python would warn of is between the scorer and its author."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
 
 
 def _check_function(build: ModeA, path: str, tree: ast.Module) -> Iterator[Diagnostic]:
@@ -52,9 +73,9 @@ def _check_function(build: ModeA, path: str, tree: ast.Module) -> Iterator[Diagn
 
 
 def _names(tree: ast.Module) -> list[str]:
-    """What the module binds anywhere in it; "*" for a star import."""
+    """What the module binds at its top, also below `if` and `try`; "*" for a star import."""
     names = []
-    for node in ast.walk(tree):
+    for node in _nodes_at_top(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.append(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -62,3 +83,12 @@ def _names(tree: ast.Module) -> list[str]:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.append(node.id)
     return names
+
+
+def _nodes_at_top(tree: ast.Module) -> Iterator[ast.AST]:
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, _SCOPES):
+            waiting.extend(ast.iter_child_nodes(node))

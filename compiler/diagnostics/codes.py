@@ -251,7 +251,7 @@ CODES: Final[dict[str, Code]] = {
     ),
     "MOR332": _warning(
         "git ignores {count} of the emitted files, among them `{path}`",
-        "they would be missing from a commit: mend .gitignore (`git check-ignore -v` names the line)",
+        "they would be missing from a commit: mend .gitignore; `git check-ignore -v` names the line",
     ),
     "MOR333": _error(
         "the overlay cannot be laid: `{path}` is a file in one and a folder in the other",
@@ -269,7 +269,7 @@ CODES: Final[dict[str, Code]] = {
     ),
     "MOR402": _error(
         "`{name}` is both a secret and in `agent_env`",
-        "what stands in `agent_env` is in the artifacts, and seen by the optimiser: remove it there",
+        "what stands in `agent_env` is in the artifacts, for the optimiser to see: remove it",
     ),
     "MOR403": _error(
         "this hidden text stands in `{path}`, which the optimiser gets",

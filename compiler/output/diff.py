@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from compiler.output.file_set import Digest
+
+_LINE: Final[re.Pattern[str]] = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 class Drift(StrEnum):
@@ -55,13 +59,23 @@ def _diff_file(path: str, wanted: Digest, found: Digest) -> list[Difference]:
 
 def render_unified(path: str, found: bytes, wanted: bytes) -> str:
     """A unified diff from what lies there to what is wanted; a sentence for what is not text."""
-    try:
-        before, after = found.decode("utf-8"), wanted.decode("utf-8")
-    except UnicodeDecodeError:
+    before, after = _text(found), _text(wanted)
+    if before is None or after is None:
         return f"Binary files a/{path} and b/{path} differ\n"
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{path}", f"b/{path}"
-    )
+    lines = difflib.unified_diff(_lines(before), _lines(after), f"a/{path}", f"b/{path}")
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )
+
+
+def _text(content: bytes) -> str | None:
+    """The content as text; None for what a terminal should not be given."""
+    try:
+        return None if b"\0" in content else content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _lines(text: str) -> list[str]:
+    """Lines with their ends. Only a line feed ends one, as for git and patch."""
+    return _LINE.findall(text)

@@ -138,11 +138,9 @@ def test_it_can_do_nothing_to_its_neighbours(reports: Reports) -> None:
     assert min(report["running"] for report in neighbours) > 0
     for report in neighbours:
         assert report["own"] == "EACCES done done done done"
-        assert report["others"] in (
-            ["EACCES EACCES EACCES EACCES EACCES"],
-            # A slot that is free, or was just left.
-            ["EACCES EACCES EACCES EACCES EACCES", "EACCES ENOENT ENOENT ENOENT ENOENT"],
-        )
+        for outcomes in map(str.split, report["others"]):
+            # A slot cannot be listed; its parts are closed, or not there while it is free.
+            assert outcomes[0] == "EACCES" and set(outcomes) <= {"EACCES", "ENOENT"}
         for deed in ("environ", "memory", "root", "kill"):
             assert set(report[deed]) <= {"EACCES", "EPERM", "ESRCH", "ENOENT"}, deed
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.docker import engine
 from tests.docker.tasks import compile_task
-from tests.harbor.trials import Harbor
+from tests.harbor.trials import Harbor, images_of
 
 
 @pytest.fixture(scope="package")
@@ -19,6 +19,8 @@ def trial_prefix(docker_engine: str) -> Iterator[str]:
     prefix = f"mooring-test-{secrets.token_hex(3)}"
     yield prefix
     engine.remove_objects(prefix=prefix)
+    for image in images_of(prefix):
+        engine.run_docker("image", "rm", "--force", image)
 
 
 @pytest.fixture(scope="package")

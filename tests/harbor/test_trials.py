@@ -11,7 +11,7 @@ import pytest
 
 from tests.docker import engine
 from tests.docker.tasks import Build, compile_task
-from tests.harbor.trials import Harbor, Run, Trial, make_variant, when_ready
+from tests.harbor.trials import Harbor, Run, Trial, images_of, make_variant, when_ready
 from tests.independent_count import AGENT, BETTER, DATA, count_mean, overlay
 
 pytestmark = pytest.mark.harbor
@@ -83,6 +83,7 @@ def test_a_second_trial_takes_its_images_from_the_cache(
 def test_nothing_of_a_trial_stays_behind(oracle: Run, trial_prefix: str) -> None:
     for kind in engine.OBJECT_KINDS:
         assert engine.list_objects(kind, prefix=f"{trial_prefix}-base") == (), kind
+    assert images_of(f"{trial_prefix}-base") == []
 
 
 @pytest.fixture(scope="module")

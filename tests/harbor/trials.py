@@ -128,6 +128,10 @@ def make_variant(task: Path, name: str, solve: str, **files: Path | str) -> Path
     """
     variant = task.parent / name
     shutil.copytree(task, variant)
+    # Harbor names main's image by a digest of the environment: trials that run side by side would
+    # take it from each other.
+    with (variant / "environment/Dockerfile").open("a", encoding="utf-8") as dockerfile:
+        dockerfile.write(f"# {name}\n")
     solution = variant / "solution"
     head = f"#!/bin/bash\nset -eu\ncd /work/agent\nREADY={READY} ACTED={ACTED}\n"
     (solution / "solve.sh").write_text(head + solve, encoding="utf-8")
@@ -135,6 +139,15 @@ def make_variant(task: Path, name: str, solve: str, **files: Path | str) -> Path
         text = given if isinstance(given, str) else given.read_text(encoding="utf-8")
         (solution / f"{stem}.py").write_text(text, encoding="utf-8")
     return variant
+
+
+def images_of(prefix: str) -> list[str]:
+    """Images of the projects whose names start so. Harbor gives main's image a name of its own."""
+    label = "com.docker.compose.project"
+    listing = engine.run_docker("image", "ls", "--quiet", "--filter", f"label={label}")
+    words = ("image", "inspect", "--format", f'{{{{index .Config.Labels "{label}"}}}}')
+    images = sorted(set(listing.stdout.split()))
+    return [i for i in images if engine.run_docker(*words, i).stdout.startswith(prefix)]
 
 
 @contextmanager

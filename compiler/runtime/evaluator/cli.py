@@ -15,7 +15,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .plan import Plan, PlanError, read_plan
+from .fields import PlanError
+from .plan import Plan, read_plan
 
 DEFAULT_PLAN = Path("/opt/mooring/plan.json")
 HEALTH_SECONDS = 10.0

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TypeVar
+
+from .fields import Fields, PlanError, check_unique, text_of
 
 PLAN_VERSION = 1
-_T = TypeVar("_T")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -23,15 +22,6 @@ _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\.jsonl")
 _SHA_LENGTH = {"sha1": 40, "sha256": 64}
-
-
-class PlanError(ValueError):
-    """The plan cannot be used; `place` is a path such as `plan.splits[2].access`."""
-
-    def __init__(self, place: str, message: str) -> None:
-        super().__init__(f"{place}: {message}")
-        self.place = place
-        self.message = message
 
 
 class Access(Enum):
@@ -76,6 +66,7 @@ class Split:
     access: Access
     file: str
     samples: int
+    min_samples: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,23 +77,38 @@ class ScorerEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Totals of one split over the whole session; `None` is unlimited."""
+    """Totals of a split over the whole session, and the most samples of a run; `None`: no limit."""
 
     split: str
     runs: int | None
     samples: int | None
+    samples_per_run: int | None
+
+
+class Mode(Enum):
+    """How the candidate that is scored on the targets is found."""
+
+    AUTO_BEST = "auto_best"
+    SUBMIT = "submit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
+    """With `baseline_floor` the baseline stands unless what was found is better on `split`."""
+
     split: str
+    mode: Mode
     rescore_top_k: int
+    baseline_floor: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
+    """`sample_ids` are those that count; `None` is the whole split."""
+
     split: str
     reward_key: str
+    sample_ids: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +122,7 @@ class Limits:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Times are in seconds; `timeout` bounds one evaluation, `sample_timeout` one run of a
-    candidate.
+    candidate. `deterministic`: the same tree answers the same samples alike, always.
     """
 
     task: str
@@ -127,7 +133,10 @@ class Plan:
     splits: tuple[Split, ...]
     scorer: ScorerEntry
     budgets: tuple[Budget, ...]
+    deterministic: bool
     selection: Selection
+    submit_enabled: bool
+    score_baseline: bool
     targets: tuple[Target, ...]
     failure_value: float
     timeout: float
@@ -144,71 +153,6 @@ class Plan:
         return next((budget for budget in self.budgets if budget.split == split), None)
 
 
-class _Object:
-    """A JSON object with exactly the expected keys, read one typed field at a time."""
-
-    def __init__(self, value: object, place: str, keys: str) -> None:
-        if not isinstance(value, dict):
-            raise PlanError(place, f"expected an object, found {_kind(value)}")
-        expected = set(keys.split())
-        for key in value:
-            if key not in expected:
-                raise PlanError(f"{place}.{key}", "unknown key")
-        for key in sorted(expected - set(value)):
-            raise PlanError(f"{place}.{key}", "missing")
-        self._value: dict[str, object] = value
-        self._place = place
-
-    def place(self, key: str) -> str:
-        return f"{self._place}.{key}"
-
-    def raw(self, key: str) -> object:
-        return self._value[key]
-
-    def inner(self, key: str, keys: str) -> _Object:
-        return _Object(self.raw(key), self.place(key), keys)
-
-    def text(self, key: str, pattern: re.Pattern[str] | None = None) -> str:
-        return _text(self.raw(key), self.place(key), pattern)
-
-    def path(self, key: str) -> Path:
-        value = Path(self.text(key))
-        if not value.is_absolute() or ".." in value.parts:
-            raise PlanError(self.place(key), "expected an absolute path without '..'")
-        return value
-
-    def whole(self, key: str, low: int, high: int = 2**53) -> int:
-        value = self.raw(key)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise PlanError(self.place(key), f"expected a whole number, found {_kind(value)}")
-        if not low <= value <= high:
-            raise PlanError(self.place(key), f"{value} is not in {low}..{high}")
-        return value
-
-    def whole_or_none(self, key: str) -> int | None:
-        return None if self.raw(key) is None else self.whole(key, 0)
-
-    def number(self, key: str) -> float:
-        value = self.raw(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise PlanError(self.place(key), f"expected a number, found {_kind(value)}")
-        if not abs(value) <= 1e15:  # neither is NaN
-            raise PlanError(self.place(key), "the number is too large")
-        return float(value)
-
-    def seconds(self, key: str) -> float:
-        value = self.number(key)
-        if not value > 0:
-            raise PlanError(self.place(key), "expected more than 0 seconds")
-        return value
-
-    def list(self, key: str, decode: Callable[[object, str], _T]) -> tuple[_T, ...]:
-        value = self.raw(key)
-        if not isinstance(value, list):
-            raise PlanError(self.place(key), f"expected a list, found {_kind(value)}")
-        return tuple(decode(item, f"{self.place(key)}[{i}]") for i, item in enumerate(value))
-
-
 def read_plan(path: Path) -> Plan:
     """The plan in a file; whatever is wrong with the file or in it is a `PlanError`."""
     try:
@@ -221,14 +165,14 @@ def read_plan(path: Path) -> Plan:
 
 _PLAN_KEYS = (
     "plan_version service mode task baseline listen paths input_fields splits scorer"
-    " budgets selection targets failure_value timeout sample_timeout scorer_timeout"
-    " max_concurrency limits secrets"
+    " budgets deterministic selection submit_enabled score_baseline targets failure_value"
+    " timeout sample_timeout scorer_timeout max_concurrency limits secrets"
 )
 
 
 def decode_plan(value: object) -> Plan:
     """Typed plan of parsed JSON, with every reference between its parts checked."""
-    top = _Object(value, "plan", _PLAN_KEYS)
+    top = Fields(_completed(value), "plan", _PLAN_KEYS)
     for key, constant in (
         ("plan_version", PLAN_VERSION),
         ("service", "eval-sidecar"),
@@ -241,11 +185,14 @@ def decode_plan(value: object) -> Plan:
         baseline=_baseline(top),
         listen=_listen(top),
         paths=_paths(top),
-        input_fields=top.list("input_fields", _text),
+        input_fields=top.list("input_fields", text_of),
         splits=top.list("splits", _split),
         scorer=_scorer(top),
         budgets=top.list("budgets", _budget),
+        deterministic=top.flag("deterministic"),
         selection=_selection(top),
+        submit_enabled=top.flag("submit_enabled"),
+        score_baseline=top.flag("score_baseline"),
         targets=top.list("targets", _target),
         failure_value=top.number("failure_value"),
         timeout=top.seconds("timeout"),
@@ -253,18 +200,36 @@ def decode_plan(value: object) -> Plan:
         scorer_timeout=top.seconds("scorer_timeout"),
         max_concurrency=top.whole("max_concurrency", 1, 1024),
         limits=_limits(top),
-        secrets=top.list("secrets", lambda item, place: _text(item, place, _VARIABLE)),
+        secrets=top.list("secrets", lambda item, place: text_of(item, place, _VARIABLE)),
     )
     _check_references(plan)
     return plan
 
 
+def _completed(value: object) -> object:
+    """The plan with the keys that a compiler of today may leave out, in what they mean there."""
+    if not isinstance(value, dict):
+        return value
+    plan = {"deterministic": False, "submit_enabled": False, "score_baseline": False, **value}
+    common: dict[str, dict[str, object]] = {
+        "splits": {"min_samples": 1},
+        "budgets": {"max_samples_per_run": None},
+        "targets": {"sample_ids": None},
+    }
+    for key, missing in common.items():
+        if isinstance(plan.get(key), list):
+            plan[key] = [{**missing, **i} if isinstance(i, dict) else i for i in plan[key]]
+    if isinstance(plan.get("selection"), dict):
+        plan["selection"] = {"mode": "auto_best", "baseline_floor": False, **plan["selection"]}
+    return plan
+
+
 def _check_references(plan: Plan) -> None:
-    _check_unique((split.name for split in plan.splits), "plan.splits", "name")
-    _check_unique((split.file for split in plan.splits), "plan.splits", "file")
-    _check_unique((budget.split for budget in plan.budgets), "plan.budgets", "split")
-    _check_unique((target.reward_key for target in plan.targets), "plan.targets", "reward_key")
-    _check_unique(plan.input_fields, "plan.input_fields", None)
+    check_unique((split.name for split in plan.splits), "plan.splits", "name")
+    check_unique((split.file for split in plan.splits), "plan.splits", "file")
+    check_unique((budget.split for budget in plan.budgets), "plan.budgets", "split")
+    check_unique((target.reward_key for target in plan.targets), "plan.targets", "reward_key")
+    check_unique(plan.input_fields, "plan.input_fields", None)
     if not plan.input_fields:
         raise PlanError("plan.input_fields", "expected at least one")
     if not plan.targets:
@@ -277,17 +242,7 @@ def _check_references(plan: Plan) -> None:
             raise PlanError(place, f"there is no split {name!r}")
 
 
-def _check_unique(values: Iterable[str], place: str, key: str | None) -> None:
-    seen: set[str] = set()
-    for i, value in enumerate(values):
-        if value in seen:
-            raise PlanError(
-                f"{place}[{i}]" + (f".{key}" if key else ""), f"{value!r} is there twice"
-            )
-        seen.add(value)
-
-
-def _baseline(top: _Object) -> Baseline:
+def _baseline(top: Fields) -> Baseline:
     item = top.inner("baseline", "commit tree object_format archive author email time message")
     object_format = item.text("object_format")
     if object_format not in _SHA_LENGTH:
@@ -307,12 +262,12 @@ def _baseline(top: _Object) -> Baseline:
     )
 
 
-def _listen(top: _Object) -> Listen:
+def _listen(top: Fields) -> Listen:
     item = top.inner("listen", "host port")
     return Listen(host=item.text("host"), port=item.whole("port", 1, 65535))
 
 
-def _paths(top: _Object) -> Paths:
+def _paths(top: Fields) -> Paths:
     item = top.inner("paths", "admin results runner_socket data scorer scorer_python")
     return Paths(
         admin=item.path("admin"),
@@ -325,7 +280,7 @@ def _paths(top: _Object) -> Paths:
 
 
 def _split(value: object, place: str) -> Split:
-    item = _Object(value, place, "name access file samples")
+    item = Fields(value, place, "name access file samples min_samples")
     access = item.text("access")
     if access not in {tier.value for tier in Access}:
         raise PlanError(item.place("access"), f"{access!r} is not a tier")
@@ -334,10 +289,11 @@ def _split(value: object, place: str) -> Split:
         access=Access(access),
         file=item.text("file", _FILE),
         samples=item.whole("samples", 1, 10_000_000),
+        min_samples=item.whole("min_samples", 1, 10_000_000),
     )
 
 
-def _scorer(top: _Object) -> ScorerEntry:
+def _scorer(top: Fields) -> ScorerEntry:
     item = top.inner("scorer", "module function")
     return ScorerEntry(
         module=item.text("module", _MODULE), function=item.text("function", _IDENTIFIER)
@@ -345,24 +301,46 @@ def _scorer(top: _Object) -> ScorerEntry:
 
 
 def _budget(value: object, place: str) -> Budget:
-    item = _Object(value, place, "split total_run_budget total_sample_budget")
-    runs = item.whole_or_none("total_run_budget")
+    item = Fields(value, place, "split total_run_budget total_sample_budget max_samples_per_run")
     return Budget(
-        split=item.text("split"), runs=runs, samples=item.whole_or_none("total_sample_budget")
+        split=item.text("split"),
+        runs=item.whole_or_none("total_run_budget"),
+        samples=item.whole_or_none("total_sample_budget"),
+        samples_per_run=item.whole_or_none("max_samples_per_run"),
     )
 
 
-def _selection(top: _Object) -> Selection:
-    item = top.inner("selection", "split rescore_top_k")
-    return Selection(split=item.text("split"), rescore_top_k=item.whole("rescore_top_k", 1, 100))
+def _selection(top: Fields) -> Selection:
+    item = top.inner("selection", "split mode rescore_top_k baseline_floor")
+    mode = item.text("mode")
+    if mode not in {known.value for known in Mode}:
+        raise PlanError(item.place("mode"), f"{mode!r} is not a way to select")
+    return Selection(
+        split=item.text("split"),
+        mode=Mode(mode),
+        rescore_top_k=item.whole("rescore_top_k", 1, 100),
+        baseline_floor=item.flag("baseline_floor"),
+    )
 
 
 def _target(value: object, place: str) -> Target:
-    item = _Object(value, place, "split reward_key")
-    return Target(split=item.text("split"), reward_key=item.text("reward_key", _KEY))
+    item = Fields(value, place, "split reward_key sample_ids")
+    return Target(
+        split=item.text("split"),
+        reward_key=item.text("reward_key", _KEY),
+        sample_ids=None if item.raw("sample_ids") is None else _sample_ids(item),
+    )
 
 
-def _limits(top: _Object) -> Limits:
+def _sample_ids(item: Fields) -> tuple[str, ...]:
+    ids = item.list("sample_ids", text_of)
+    if not ids:
+        raise PlanError(item.place("sample_ids"), "expected at least one, or null")
+    check_unique(ids, item.place("sample_ids"), None)
+    return ids
+
+
+def _limits(top: Fields) -> Limits:
     item = top.inner("limits", "bundle_bytes tree_bytes output_bytes git_seconds")
     return Limits(
         bundle_bytes=item.whole("bundle_bytes", 1),
@@ -370,25 +348,6 @@ def _limits(top: _Object) -> Limits:
         output_bytes=item.whole("output_bytes", 1, 64 * 1024 * 1024),
         git_seconds=item.whole("git_seconds", 1, 86400),
     )
-
-
-def _text(value: object, place: str, pattern: re.Pattern[str] | None = None) -> str:
-    if not isinstance(value, str) or not value:
-        raise PlanError(place, f"expected text, found {_kind(value) if value != '' else 'none'}")
-    if "\0" in value or (pattern is not None and pattern.fullmatch(value) is None):
-        raise PlanError(place, f"{value!r:.80} is not in the form it has to have")
-    return value
-
-
-def _kind(value: object) -> str:
-    names = {
-        dict: "an object",
-        list: "a list",
-        str: "text",
-        bool: "true or false",
-        type(None): "null",
-    }
-    return names.get(type(value), "a number")
 
 
 def _refuse(constant: str) -> float:

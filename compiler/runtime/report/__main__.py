@@ -1,4 +1,4 @@
-"""Entry of the part run as a folder: `python3 -I -S baseline COMMAND`."""
+"""Entry of the part run as a folder: `python3 -I -S report WORDS`."""
 
 import importlib
 import sys

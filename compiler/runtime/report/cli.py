@@ -1,22 +1,39 @@
-"""`report JOB`: a line a trial. Exit codes: 0 every trial has a reward, 2 wrong use, 3 else."""
+"""`report JOB_FOLDER`: a line a trial. `report session FILE`: what a session's archive holds.
+
+Exit codes: 0 every trial has a reward, 2 wrong use, 3 a trial without one, or nothing to read.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .job import Job, JobError, Trial, read_job
+from .text import shown
+
+USAGE = "usage: report JOB_FOLDER"
+WIDTH = 300
 
 
-def main(words: list[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Print how the trials of the job folder in `words` ended."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Any = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
     if len(words) != 1 or words[0].startswith("-"):
-        print("usage: report JOB_FOLDER", file=sys.stderr)
+        print(USAGE, file=sys.stderr)
         return 2
+    return _report_job(Path(words[0]))
+
+
+def _report_job(folder: Path) -> int:
     try:
-        job = read_job(Path(words[0]))
+        job = read_job(folder)
     except JobError as error:
-        print(f"report: {error}", file=sys.stderr)
+        print(f"report: {shown(error)}", file=sys.stderr)
         return 3
     print(render_job(job))
     return 0 if job.good else 3
@@ -26,18 +43,14 @@ def render_job(job: Job) -> str:
     """A line a trial, and one for what is amiss with the whole."""
     lines = [_render_trial(trial) for trial in job.trials]
     if job.problem:
-        lines.append(f"failed: {job.problem}")
+        lines.append(f"failed: {shown(job.problem)}")
     return "\n".join(lines)
 
 
 def _render_trial(trial: Trial) -> str:
+    name = shown(trial.name)
     if trial.problem:
-        return f"{trial.name}: failed: {_printable(trial.problem)}"
-    rewards = ", ".join(
-        f"{_printable(key)} {value:g}" for key, value in sorted(trial.rewards.items())
-    )
-    return f"{trial.name}: {rewards}"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+        return f"{name}: failed: {shown(trial.problem, WIDTH)}"
+    rewards = ", ".join(f"{shown(key)} {value:g}" for key, value in sorted(trial.rewards.items()))
+    beside = f" (and {shown(trial.exception, WIDTH)})" if trial.exception else ""
+    return f"{name}: {rewards}{beside}"

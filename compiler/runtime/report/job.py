@@ -6,25 +6,34 @@ a missing reward as zero, so neither says whether the figures can be used.
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .files import Unreadable, decode_object, is_number, read_bounded
+
+RESULT = "result.json"
+CONFIG = "config.json"
+RESULT_BYTES = 256 * 1024 * 1024
+
 
 class JobError(Exception):
-    """The folder does not hold a finished Harbor job."""
+    """The folder does not hold a Harbor job."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """How a trial ended: `rewards` of a good one, or the `problem` of one without."""
+    """How a trial ended: its `rewards`, or the `problem` of one without.
+
+    `exception` is what Harbor recorded beside a reward: an agent that used up all its time is
+    scored all the same.
+    """
 
     name: str
     task: str
     rewards: dict[str, float]
     problem: str | None
+    exception: str | None
 
 
 @dataclass(frozen=True)
@@ -37,25 +46,26 @@ class Job:
 
     @property
     def good(self) -> bool:
-        """True when the job ran to its end and every trial has a reward and no exception."""
+        """True when the job ran to its end and every trial has a reward."""
         return self.problem is None and all(trial.problem is None for trial in self.trials)
 
 
 def read_job(folder: Path) -> Job:
     """The job in `folder`; raises JobError when Harbor has written no result there."""
-    result = _read_object(folder / "result.json")
-    trials = [_read_trial(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    try:
+        result = decode_object(read_bounded(folder / RESULT, RESULT_BYTES))
+        found = sorted(path for path in folder.iterdir() if _is_trial(path))
+    except (Unreadable, OSError) as error:
+        raise JobError(f"{folder / RESULT} cannot be used: {error}") from None
+    trials = [_read_trial(path) for path in found]
     return Job(folder=folder, trials=trials, problem=_job_problem(result, len(trials)))
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise JobError(f"cannot read {path}: {error}") from error
-    if not isinstance(data, dict):
-        raise JobError(f"{path} is not a JSON object")
-    return data
+def _is_trial(path: Path) -> bool:
+    """A folder that Harbor began a trial in: its configuration is the first file there."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    return (path / CONFIG).exists() or (path / RESULT).exists()
 
 
 def _job_problem(result: dict[str, Any], found: int) -> str | None:
@@ -69,34 +79,33 @@ def _job_problem(result: dict[str, Any], found: int) -> str | None:
 
 def _read_trial(folder: Path) -> Trial:
     try:
-        result = _read_object(folder / "result.json")
-    except JobError as error:
-        return Trial(name=folder.name, task="", rewards={}, problem=str(error))
-    rewards = _rewards(result)
+        result = decode_object(read_bounded(folder / RESULT, RESULT_BYTES))
+    except Unreadable as error:
+        problem = f"{RESULT} cannot be used: {error}"
+        return Trial(name=folder.name, task="", rewards={}, problem=problem, exception=None)
+    rewards, exception = _rewards(result), _exception(result)
     return Trial(
         name=folder.name,
         task=str(result.get("task_name", "")),
         rewards=rewards,
-        problem=_trial_problem(result, rewards),
+        problem=None if rewards else exception or "it has no reward",
+        exception=exception,
     )
 
 
 def _rewards(result: dict[str, Any]) -> dict[str, float]:
+    """Rewards of a verified trial; one that is no number makes all of them useless."""
     verified = result.get("verifier_result")
     rewards = verified.get("rewards") if isinstance(verified, dict) else None
-    if not isinstance(rewards, dict):
+    if not isinstance(rewards, dict) or not all(map(is_number, rewards.values())):
         return {}
-    return {str(key): float(value) for key, value in rewards.items() if _is_number(value)}
+    return {str(key): float(value) for key, value in rewards.items()}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _trial_problem(result: dict[str, Any], rewards: dict[str, float]) -> str | None:
+def _exception(result: dict[str, Any]) -> str | None:
     exception = result.get("exception_info")
-    if isinstance(exception, dict):
-        kind = exception.get("exception_type", "an exception")
-        message = str(exception.get("exception_message", "")).strip().splitlines()
-        return f"{kind}: {message[0]}" if message else str(kind)
-    return None if rewards else "it has no reward"
+    if not isinstance(exception, dict):
+        return None
+    kind = exception.get("exception_type", "an exception")
+    message = str(exception.get("exception_message") or "").strip().splitlines()
+    return f"{kind}: {message[0]}" if message else str(kind)

@@ -59,12 +59,14 @@ def prepare(plan: Plan) -> Ground:
     return ground
 
 
-def clear_slots(ground: Ground) -> None:
-    """Ends and wipes what is left of every slot."""
+def clear_slots(ground: Ground, patience: float = 0.0) -> None:
+    """Ends and wipes what is left of every slot; waits so many seconds for one that is busy."""
+    deadline = time.monotonic() + patience
     for slot in ground.slots:
-        lock = lock_slot(slot)
-        if lock is None:
-            raise WorldError(f"{slot.path}: another daemon works in it")
+        while (lock := lock_slot(slot)) is None:
+            if time.monotonic() >= deadline:
+                raise WorldError(f"{slot.path}: another process works in it")
+            time.sleep(0.01)
         try:
             clean(ground, slot, 0)
         except UncleanError as error:
@@ -140,7 +142,8 @@ class Daemon:
         self._signal_handlers(signal.SIGKILL)
         for handler in self._handlers:
             os.waitpid(handler, 0)
-        clear_slots(self._ground)
+        # A killed handler's janitor works to its end and holds the slot as long.
+        clear_slots(self._ground, patience=END_SECONDS)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._ending = True

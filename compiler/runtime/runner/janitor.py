@@ -175,13 +175,15 @@ def read_output(slot: Slot, limit: int) -> Output:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM):
             return Output(state="not_a_file", data=b"")
         raise
-    with os.fdopen(file, "rb", buffering=0) as reader:
+    try:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             return Output(state="not_a_file", data=b"")
         if found.st_size > limit:
             return Output(state="too_large", data=b"")
-        return Output(state="present", data=reader.read(limit))
+        return Output(state="present", data=os.read(file, limit))
+    finally:
+        os.close(file)
 
 
 def _wipe(ground: Ground, slot: Slot, only_shared: bool, deadline: float) -> set[int]:

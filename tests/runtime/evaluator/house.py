@@ -157,6 +157,18 @@ def _make_baseline(house: House, script: str) -> str:
     return house.git("rev-parse", "HEAD")
 
 
+def budget(
+    split: str, runs: int | None = None, samples: int | None = None, per_run: int | None = None
+) -> Json:
+    """A split's entry in the plan; what is not given has no limit."""
+    return {
+        "split": split,
+        "total_run_budget": runs,
+        "total_sample_budget": samples,
+        "max_samples_per_run": per_run,
+    }
+
+
 def plan_of(root: Path, commit: str, tree: str) -> Json:
     access = {"train": "viewable", "validation": "non_viewable", "test": "no_access"}
     return {
@@ -190,16 +202,25 @@ def plan_of(root: Path, commit: str, tree: str) -> Json:
                 "access": access.get(name, "no_access"),
                 "file": f"{name}.jsonl",
                 "samples": samples,
+                "min_samples": 5 if name == "validation" else 1,
             }
             for name, samples in SAMPLES.items()
         ],
         "scorer": {"module": "scorer", "function": "score"},
         "budgets": [
-            {"split": "train", "total_run_budget": 3, "total_sample_budget": None},
-            {"split": "validation", "total_run_budget": None, "total_sample_budget": 40},
+            budget("train", runs=3),
+            budget("validation", samples=40),
         ],
-        "selection": {"split": "validation", "rescore_top_k": 3},
-        "targets": [{"split": "test", "reward_key": "reward"}],
+        "deterministic": False,
+        "selection": {
+            "split": "validation",
+            "mode": "auto_best",
+            "rescore_top_k": 3,
+            "baseline_floor": False,
+        },
+        "submit_enabled": False,
+        "score_baseline": False,
+        "targets": [{"split": "test", "reward_key": "reward", "sample_ids": None}],
         "failure_value": 0.0,
         "timeout": 60,
         "sample_timeout": 10,

@@ -343,7 +343,7 @@ def test_whatever_was_granted_survives_a_kill(tmp_path: Path, jobs: int) -> None
     ledger.close()
 
 
-TOTALS = Budget(split="train", runs=7, samples=25)
+TOTALS = Budget(split="train", runs=7, samples=25, samples_per_run=None)
 
 
 class LedgerMachine(RuleBasedStateMachine):

@@ -12,7 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from compiler.runtime.evaluator.plan import Access, PlanError, decode_plan, read_plan
+from compiler.runtime.evaluator.fields import PlanError
+from compiler.runtime.evaluator.plan import Access, Mode, decode_plan, read_plan
 
 from .house import PART, plan_of
 
@@ -49,6 +50,7 @@ def test_a_good_plan_is_typed() -> None:
     assert budget is not None
     assert (budget.runs, budget.samples) == (None, 40)
     assert plan.budget("test") is None
+    assert (plan.selection.mode, plan.targets[0].sample_ids) == (Mode.AUTO_BEST, None)
     jsonschema.validate(good(), SCHEMA)
 
 
@@ -83,6 +85,8 @@ BAD = [
     ("splits.0.samples", 0, "plan.splits[0].samples", True),
     ("splits.0.samples", 1.5, "plan.splits[0].samples", True),
     ("splits.0", [], "plan.splits[0]", True),
+    ("splits.0.min_samples", 0, "plan.splits[0].min_samples", True),
+    ("splits.0.min_samples", None, "plan.splits[0].min_samples", True),
     ("scorer.module", "a b", "plan.scorer.module", True),
     ("budgets.0.split", "nope", "plan.budgets[0].split", False),
     ("budgets.1.split", "train", "plan.budgets[1].split", False),
@@ -90,9 +94,21 @@ BAD = [
     ("budgets.0.total_run_budget", "3", "plan.budgets[0].total_run_budget", True),
     ("budgets.0.total_sample_budget", DELETE, "plan.budgets[0].total_sample_budget", True),
     ("selection.split", "nope", "plan.selection.split", False),
+    ("budgets.0.max_samples_per_run", -1, "plan.budgets[0].max_samples_per_run", True),
+    ("budgets.0.max_samples_per_run", "9", "plan.budgets[0].max_samples_per_run", True),
+    ("deterministic", 1, "plan.deterministic", True),
+    ("deterministic", None, "plan.deterministic", True),
+    ("submit_enabled", "yes", "plan.submit_enabled", True),
+    ("score_baseline", 0, "plan.score_baseline", True),
+    ("selection.mode", "best", "plan.selection.mode", True),
+    ("selection.baseline_floor", None, "plan.selection.baseline_floor", True),
     ("selection.rescore_top_k", 0, "plan.selection.rescore_top_k", True),
     ("targets", [], "plan.targets", True),
     ("targets.0.split", "nope", "plan.targets[0].split", False),
+    ("targets.0.sample_ids", [], "plan.targets[0].sample_ids", True),
+    ("targets.0.sample_ids", ["a", "a"], "plan.targets[0].sample_ids[1]", True),
+    ("targets.0.sample_ids", [7], "plan.targets[0].sample_ids[0]", True),
+    ("targets.0.sample_ids", "a", "plan.targets[0].sample_ids", True),
     ("targets.0.reward_key", "a b", "plan.targets[0].reward_key", True),
     ("failure_value", float("nan"), "plan.failure_value", False),
     ("failure_value", 1e300, "plan.failure_value", True),

@@ -1,0 +1,37 @@
+"""Text for a terminal: what others wrote is escaped and bounded, columns are aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def shown(value: object, width: int = 0) -> str:
+    """One line without control, format or undecodable characters; cut to `width` unless 0."""
+    text = str(value)
+    if width and len(text) > width:
+        text = text[: width - 3] + "..."
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with aligned columns; the first row is the heading."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    ]
+
+
+def number(value: object) -> str:
+    """A score for people: four decimals, `-` where there is none."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return shown(value, 20)
+    return f"{value:.4f}"
