@@ -250,8 +250,8 @@ CODES: Final[dict[str, Code]] = {
         "`{path}` lies outside the project", "others who check the project out will not have it"
     ),
     "MOR332": _warning(
-        "git ignores {count} of the emitted files, among them `{path}`",
-        "they would be missing from a commit: mend .gitignore; `git check-ignore -v` names the line",
+        "git ignores {count} emitted files, among them `{path}`",
+        "a commit would lack them: mend .gitignore; `git check-ignore -v` names the line",
     ),
     "MOR333": _error(
         "the overlay cannot be laid: `{path}` is a file in one and a folder in the other",
