@@ -83,7 +83,8 @@ def _service_lines(service: Service) -> Iterator[str]:
     for variable in service.environment:
         yield f"  variable     {_shown(variable)}"
     for mount in service.mounts:
-        yield f"  mount        {mount.volume} at {mount.target}{', read-only' if mount.read_only else ''}"
+        how = ", read-only" if mount.read_only else ""
+        yield f"  mount        {mount.volume} at {mount.target}{how}"
     for tmpfs in service.tmpfs:
         yield f"  memory disk  {tmpfs.target}, {tmpfs.size // 2**20} MiB"
     if service.capabilities is not None:
