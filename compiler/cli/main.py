@@ -18,6 +18,7 @@ WORLD_FAILED: Final = 3
 REFUSED: Final = 4
 
 _COMMANDS: Final = {
+    "init": "Write a starter project.",
     "compile": "Write the artifacts, or hold them against their source with --check.",
     "check": "Check a build file and all that it names; write nothing.",
     "plan": "Show services, variables, mounts, trust and timeouts; write nothing.",
