@@ -220,7 +220,9 @@ def list_worktree(folder: Path, repository: Repository | None) -> list[bytes]:
 
     with TemporaryDirectory(prefix="mooring-") as scratch:
         _listed(["init", "--quiet", "--bare", "--template=", scratch])
-        outside = ["--git-dir", scratch, "--work-tree", os.fspath(folder), "-C", os.fspath(folder)]
+        # Absolute: after -C a relative name would mean another folder.
+        place = os.path.abspath(folder)
+        outside = ["--git-dir", scratch, "--work-tree", place, "-C", place]
         return _listed([*outside, "ls-files", "-z", "--others", ignored])
 
 
