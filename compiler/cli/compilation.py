@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from compiler import pipeline
 from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
+from compiler.edge.archive import open_spool
 from compiler.edge.read_project import read_build_file, read_inputs
 from compiler.ir.build import Bare, ModeA, ModeB
 from compiler.output.file_set import FileSet
@@ -86,11 +87,15 @@ def _parse_param(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A compilation without errors; ``compiled`` is None for a build without a task."""
+    """A compilation without errors; ``compiled`` is None for a build without a task.
+
+    ``spool`` is here to stay open as long as the files may be read.
+    """
 
     name: str
     compiled: Compiled | None
     sources: dict[str, Path]
+    spool: IO[bytes] | None = None
 
     @property
     def files(self) -> FileSet:
@@ -98,9 +103,13 @@ class Outcome:
         return {} if self.compiled is None else self.compiled.files
 
 
-def compile_input(given: Input) -> Outcome:
-    """The compilation; on errors everything is printed and the command ends with code 2."""
-    read = _Reading(given=given)
+def compile_input(given: Input, keep: Path | None = None) -> Outcome:
+    """The compilation; on errors everything is printed and the command ends with code 2.
+
+    With ``keep``, a folder or one to be, the files can be written: what is too large for memory is
+    kept on its disk meanwhile.
+    """
+    read = _Reading(given=given, spool=None if keep is None else open_spool(keep))
     outcome = read.run()
     show_diagnostics(read.found, read.texts, given)
     if outcome is None:
@@ -113,6 +122,7 @@ class _Reading:
     """One walk from the file to the plan, collecting what there is to say on the way."""
 
     given: Input
+    spool: IO[bytes] | None
     found: list[Diagnostic] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -133,7 +143,7 @@ class _Reading:
         return self._compile(build, sources)
 
     def _compile(self, build: ModeA | ModeB, sources: dict[str, Path]) -> Outcome | None:
-        inputs, problems = read_inputs(build, self.given.path.parent)
+        inputs, problems = read_inputs(build, self.given.path.parent, self.spool)
         self.found.extend((*problems, *pipeline.judge(inputs)))
         if has_errors(self.found):
             return None
@@ -142,7 +152,7 @@ class _Reading:
         if has_errors(self.found):
             return None
         compiled = pipeline.emit(project, plan)
-        return Outcome(name=build.name, compiled=compiled, sources=sources)
+        return Outcome(name=build.name, compiled=compiled, sources=sources, spool=self.spool)
 
 
 def show_diagnostics(found: Iterable[Diagnostic], texts: dict[str, str], given: Input) -> None:

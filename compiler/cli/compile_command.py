@@ -29,8 +29,8 @@ def command(given: Input, output: str, check: bool, force: bool) -> None:
     """
     if check and force:
         raise click.UsageError("--check writes nothing, so --force has no meaning with it")
-    outcome = compile_input(given)
     destination = Path(output)
+    outcome = compile_input(given, keep=None if check else destination)
     check_apart(destination, outcome.sources)
     name, files = outcome.name, outcome.files
     warn_ignored(given, files, destination)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 import click
 
@@ -41,7 +41,7 @@ def command(
 
     The exit code is 0 when every trial has a reward, and 3 when one has none.
     """
-    outcome = compile_input(given)
+    outcome = compile_input(given, keep=Path(gettempdir()))
     if outcome.compiled is None:
         raise click.UsageError(f"{given.shown} has no task to run: it names no `agent_repo`")
     chosen = ["-a", agent, *(["-m", model] if model else []), "-e", environment, *extra]

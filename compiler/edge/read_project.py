@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from compiler.checks.scorer_module import module_paths
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
@@ -34,23 +35,27 @@ def read_build_file(path: Path, shown: str) -> tuple[bytes | None, tuple[Diagnos
         return None, (diagnostic("MOR100", place, path=shown, problem=problem),)
 
 
-def read_inputs(build: ModeA | ModeB, root: Path) -> tuple[Inputs, tuple[Diagnostic, ...]]:
+def read_inputs(
+    build: ModeA | ModeB, root: Path, spool: IO[bytes] | None = None
+) -> tuple[Inputs, tuple[Diagnostic, ...]]:
     """What lies below or beside ``root``, the build file's folder, with what is wrong with it.
 
-    Raises WorldError when git or the disk fails.
+    The baseline's tar is kept in ``spool`` where one is given. Raises WorldError when git or the
+    disk fails.
     """
     found: Found = []
     try:
-        inputs = (
-            _read_a(build, root, found) if isinstance(build, ModeA) else _read_b(build, root, found)
-        )
+        if isinstance(build, ModeA):
+            inputs = _read_a(build, root, spool, found)
+        else:
+            inputs = _read_b(build, root, spool, found)
         found.extend(warn_outside(build, root))
     except OSError as error:
         raise WorldError(f"cannot read {error.filename or root}: {error.strerror}") from error
     return inputs, tuple(found)
 
 
-def _read_a(build: ModeA, root: Path, found: Found) -> Inputs:
+def _read_a(build: ModeA, root: Path, spool: IO[bytes] | None, found: Found) -> Inputs:
     hidden = HiddenText()
     data = read_dataset(build, root, hidden, found)
     place = build.places.value("task_project")
@@ -59,7 +64,7 @@ def _read_a(build: ModeA, root: Path, found: Found) -> Inputs:
     scorer = () if folder is None else list_files(folder, place, found)
     return Inputs(
         build=build,
-        baseline=_read_baseline(build, root, hidden, found),
+        baseline=_read_baseline(build, root, hidden, spool, found),
         data=data,
         scorer=scorer,
         scorer_source=_read_module(build, scorer),
@@ -68,13 +73,13 @@ def _read_a(build: ModeA, root: Path, found: Found) -> Inputs:
     )
 
 
-def _read_b(build: ModeB, root: Path, found: Found) -> Inputs:
+def _read_b(build: ModeB, root: Path, spool: IO[bytes] | None, found: Found) -> Inputs:
     hidden = HiddenText()
     data = read_partition(build, root, hidden, found)
     inner, names = read_inner_tasks(build, root, found)
     return Inputs(
         build=build,
-        baseline=_read_baseline(build, root, hidden, found),
+        baseline=_read_baseline(build, root, hidden, spool, found),
         data=data,
         inner=inner,
         inner_tasks=names,
@@ -83,7 +88,7 @@ def _read_b(build: ModeB, root: Path, found: Found) -> Inputs:
 
 
 def _read_baseline(
-    build: ModeA | ModeB, root: Path, hidden: HiddenText, found: Found
+    build: ModeA | ModeB, root: Path, hidden: HiddenText, spool: IO[bytes] | None, found: Found
 ) -> Baseline | None:
     path, place = build.seed.repository, build.places.value("agent_repo")
     folder = find_path(build, place, path, "the agent's repository", root, found, folder=True)
@@ -96,7 +101,8 @@ def _read_baseline(
     seeded = list(_refuse_seeded(build, root, baseline))
     found.extend(seeded)
     # A dataset in the seed is one mistake, not one for each of its samples.
-    found.extend(scan_seed(build, baseline, HiddenText() if seeded else hidden))
+    baseline, problems = scan_seed(build, baseline, HiddenText() if seeded else hidden, spool)
+    found.extend(problems)
     return baseline
 
 

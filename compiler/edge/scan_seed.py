@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import replace
+from typing import IO, Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
-from compiler.edge.contents import read_baseline_files
+from compiler.edge.archive import ArchiveWriter
 from compiler.ir.build import Task
 from compiler.ir.git_objects import LINK
 from compiler.ir.project import Baseline, TreeEntry
@@ -17,12 +18,16 @@ _MOST_LEAKS: Final = 20
 _LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 
-def scan_seed(build: Task, baseline: Baseline, hidden: HiddenText) -> tuple[Diagnostic, ...]:
-    """MOR308 for LFS pointers, MOR309 for links that leave, MOR403 and MOR404 for hidden text."""
+def scan_seed(
+    build: Task, baseline: Baseline, hidden: HiddenText, spool: IO[bytes] | None
+) -> tuple[Baseline, tuple[Diagnostic, ...]]:
+    """The baseline with its tar; MOR308: LFS pointers, MOR309: links that leave, MOR403, MOR404:
+    hidden text."""
+    writer = ArchiveWriter(baseline=baseline, spool=spool)
     place = build.places.value("agent_repo")
     found: list[Diagnostic] = []
     leaks = 0
-    for entry, content in read_baseline_files(baseline):
+    for entry, content in writer.read():
         path = entry.path.decode(errors="replace")
         if entry.mode == LINK:
             if _leaves(entry.path, content):
@@ -35,7 +40,7 @@ def scan_seed(build: Task, baseline: Baseline, hidden: HiddenText) -> tuple[Diag
             told = list(_leaks(entry, content, hidden))
             leaks += len(told)
             found.extend(told)
-    return tuple(found)
+    return replace(baseline, archive=writer.archive()), tuple(found)
 
 
 def _leaks(entry: TreeEntry, content: bytes, hidden: HiddenText) -> Iterator[Diagnostic]:

@@ -24,10 +24,23 @@ class TreeEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """The baseline's tar: its SHA-256 (hex), its size in bytes, and the open file that holds it.
+
+    ``file`` None: the tar was measured but not kept.
+    """
+
+    sha256: str
+    size: int
+    file: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """The agent's files at the start. ``commit`` is the id of the recreated commit.
 
     ``folder`` and ``git_dir`` (None for a plain folder) are paths of this machine: never rendered.
+    ``archive`` is None until the files have been read.
     """
 
     object_format: str
@@ -36,6 +49,7 @@ class Baseline:
     entries: tuple[TreeEntry, ...]
     folder: str
     git_dir: str | None
+    archive: Archive | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,5 +113,5 @@ class Project:
 
 def complete(inputs: Inputs) -> Project:
     """The project of inputs without errors."""
-    assert inputs.baseline is not None, "a missing baseline is an error"
+    assert inputs.baseline is not None and inputs.baseline.archive is not None
     return Project(build=inputs.build, baseline=inputs.baseline, inputs=inputs)

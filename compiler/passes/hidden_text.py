@@ -3,10 +3,10 @@
 Needles are the hidden samples' lines, every string in them of 16 characters and more, and names of
 hidden tasks. A text that a viewable sample has too is no secret.
 
-Searching is exact, and quick where there is nothing to find. A needle of 15 bytes or more covers, in
-whatever place it stands, eight bytes that start at a multiple of eight; so the text's aligned
-eight-byte blocks are held against the first eight windows of every needle. Shorter needles are names,
-which must stand there as whole words.
+Searching is exact, and quick where there is nothing to find. A needle of 15 bytes or more covers,
+in whatever place it stands, eight bytes that start at a multiple of eight; so the text's aligned
+eight-byte blocks are held against the first eight windows of every needle. Shorter needles are
+names, which must stand there as whole words.
 """
 
 from __future__ import annotations

@@ -45,12 +45,14 @@ _JOB_HEADER = "# Written by `mooring compile`. What run/harbor.sh hands to `harb
 
 def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
     """The whole task, without the manifest."""
+    archive = project.baseline.archive
+    assert archive is not None
     return {
         "task.toml": make_file(render_task_config(lower_task_config(project, plan))),
         "instruction.md": make_file(render_instruction(project)),
         "TOPOLOGY.md": make_file(render_topology(project, plan)),
         "environment/docker-compose.yaml": make_file(render_compose(lower_compose(plan))),
-        "environment/baseline.tar": File(content=Archived(project.baseline), mode=FILE_MODE),
+        "environment/baseline.tar": File(content=Archived(archive), mode=FILE_MODE),
         "environment/baseline.tree": make_file(render_baseline_tree(project.baseline)),
         **_render_main(project),
         **_render_evaluator(project),
