@@ -14,6 +14,8 @@ from compiler.surface.names import is_split_name
 def check_split_data(inputs: Inputs) -> Iterator[Diagnostic]:
     """MOR314, MOR315 (mode A), MOR229, MOR220 (mode B); MOR206: unlisted data, MOR316: its name."""
     build = inputs.build
+    if not inputs.data and isinstance(build, ModeA):
+        return  # the dataset as a whole is missing, and that has been said
     found = {data.split: data for data in inputs.data}
     for split in build.splits:
         if split.name not in found:

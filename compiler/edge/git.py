@@ -7,8 +7,9 @@ count here, and importing it takes longer than a whole compilation.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,7 +36,17 @@ _OPTIONS = (
     f"core.hooksPath={os.devnull}",
     "-c",
     "core.quotePath=false",
+    # Without these git looks below HOME, whatever GIT_CONFIG_GLOBAL says.
+    "-c",
+    f"core.excludesFile={os.devnull}",
+    "-c",
+    f"core.attributesFile={os.devnull}",
 )
+
+
+_OID = re.compile(r"[0-9a-f]{40,64}\Z")
+# What runs a program of the repository's when git compares a file with the index.
+_FILTERS = r"^filter\..*\.(clean|process|required)$"
 
 
 class GitFailed(WorldError):
@@ -50,6 +61,7 @@ class Repository:
     git_dir: str
     prefix: bytes
     object_format: str
+    has_worktree: bool
     trusted: tuple[str, ...] = ()
 
 
@@ -65,22 +77,26 @@ def find_repository(folder: Path) -> Repository | None:
         found = _probe(folder, trusted)
     if found.returncode:
         text = found.stderr.decode(errors="replace").strip()
-        if "not a git repository" in text:
+        # A .git that leads nowhere is "not a git repository: PATH": broken, and no plain folder.
+        if "not a git repository (or any" in text:
             return None
         raise GitFailed(f"git cannot read the repository of {folder}: {text.splitlines()[0]}")
-    git_dir, object_format, prefix = found.stdout.split(b"\n", 2)
+    if found.stdout.count(b"\n") != 4:
+        raise GitFailed(f"git cannot tell the repository of {folder}: a line break is in its path")
+    git_dir, object_format, worktree, prefix, _ = found.stdout.split(b"\n")
     return Repository(
         folder=folder,
         git_dir=os.fsdecode(git_dir),
-        prefix=prefix.removesuffix(b"\n"),
+        prefix=prefix,
         object_format=object_format.decode(),
+        has_worktree=worktree == b"true",
         trusted=trusted,
     )
 
 
 def _probe(folder: Path, trusted: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
-    wanted = ("rev-parse", "--absolute-git-dir", "--show-object-format", "--show-prefix")
-    return _run([*_trust(trusted), "-C", os.fspath(folder), *wanted])
+    asked = [*_trust(trusted), "-C", os.fspath(folder), "rev-parse", "--absolute-git-dir"]
+    return _run([*asked, "--show-object-format", "--is-inside-work-tree", "--show-prefix"])
 
 
 def _trust(folders: tuple[str, ...]) -> list[str]:
@@ -137,14 +153,24 @@ def _environment() -> dict[str, str]:
     return {**inherited, **_NEUTRAL}
 
 
-def _run(args: Sequence[str | bytes]) -> subprocess.CompletedProcess[bytes]:
+def _run(
+    args: Sequence[str | bytes], settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [git_program(), *_OPTIONS, *args],
-        env=_environment(),
+        env={**_environment(), **_as_variables(settings or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
     )
+
+
+def _as_variables(settings: Mapping[str, str]) -> dict[str, str]:
+    """Settings as git-config(1) takes them from the environment: their names may hold anything."""
+    variables = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for i, (key, value) in enumerate(settings.items()):
+        variables |= {f"GIT_CONFIG_KEY_{i}": key, f"GIT_CONFIG_VALUE_{i}": value}
+    return variables
 
 
 def _command(repository: Repository, *args: str | bytes) -> list[str | bytes]:
@@ -164,31 +190,26 @@ def resolve_tree(repository: Repository, ref: str) -> str | None:
 
     None when the ref names no commit; "" when the commit has no such folder.
     """
-    commit = _run(
-        _command(
-            repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
-        )
-    )
-    if commit.returncode:
+    named = _verify(repository, ref)
+    commit = _verify(repository, f"{named}^{{commit}}") if named else None
+    if commit is None:
         return None
-    at = commit.stdout.strip() + b":" + repository.prefix
-    tree = _run(
-        _command(
-            repository, "rev-parse", "--verify", "--quiet", "--end-of-options", at.rstrip(b"/")
-        )
-    )
-    if tree.returncode:
-        return ""
-    kind = _ask(repository, "cat-file", "-t", tree.stdout.strip()).strip()
-    return tree.stdout.decode().strip() if kind == b"tree" else ""
+    at = os.fsencode(commit) + b":" + repository.prefix
+    tree = _verify(repository, at.rstrip(b"/"))
+    return tree if tree and _ask(repository, "cat-file", "-t", tree) == b"tree\n" else ""
+
+
+def _verify(repository: Repository, revision: str | bytes) -> str | None:
+    """The id of the object that a revision names; None for none, and for the negation of one."""
+    words = ("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+    found = _run(_command(repository, *words))
+    oid = found.stdout.decode(errors="replace").strip()
+    return oid if found.returncode == 0 and _OID.match(oid) else None
 
 
 def has_commits(repository: Repository) -> bool:
     """True when HEAD names a commit."""
-    return (
-        _run(_command(repository, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")).returncode
-        == 0
-    )
+    return _verify(repository, "HEAD^{commit}") is not None
 
 
 def branch_names(repository: Repository) -> list[str]:
@@ -213,9 +234,11 @@ def list_worktree(folder: Path, repository: Repository | None) -> list[bytes]:
     A folder that is a repository of its own is listed with a slash at its end.
     """
     ignored = "--exclude-per-directory=.gitignore"
+    folder = folder.absolute()
     if repository is not None:
         inside = [*_trust(repository.trusted), "-C", os.fspath(folder)]
-        return _listed([*inside, "ls-files", "-z", "--cached", "--others", ignored])
+        listed = _listed([*inside, "ls-files", "-z", "--cached", "--others", ignored])
+        return _without_linked(folder, listed)
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="mooring-") as scratch:
@@ -233,22 +256,40 @@ def _listed(args: Sequence[str | bytes]) -> list[bytes]:
     return sorted({path for path in done.stdout.split(b"\0") if path})
 
 
+def _without_linked(folder: Path, paths: list[bytes]) -> list[bytes]:
+    """Without what lies behind a link: git tracks it still where a link took a folder's place."""
+    parents = {path: _parents(path) for path in paths}
+    top = os.fsencode(folder)
+    links = {
+        parent
+        for parent in set().union(*parents.values())
+        if os.path.islink(os.path.join(top, parent))
+    }
+    return [path for path in paths if links.isdisjoint(parents[path])]
+
+
+def _parents(path: bytes) -> list[bytes]:
+    names = path.split(b"/")
+    return [b"/".join(names[:i]) for i in range(1, len(names))]
+
+
 def uncommitted(repository: Repository) -> list[str]:
     """Paths below the repository's folder that differ from HEAD or are not tracked."""
-    args = [
-        "-C",
-        os.fspath(repository.folder),
-        "status",
-        "--porcelain=v1",
-        "-z",
-        "--no-renames",
-        "--",
-        ".",
-    ]
-    done = _run([*_trust(repository.trusted), *args])
+    if not repository.has_worktree:
+        return []
+    inside = [*_trust(repository.trusted), "-C", os.fspath(repository.folder)]
+    wanted = ["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"]
+    done = _run([*inside, *wanted, "--", "."], _no_filters(inside))
     if done.returncode:
         raise GitFailed(f"git status failed: {done.stderr.decode(errors='replace').strip()}")
     return [line[3:].decode(errors="replace") for line in done.stdout.split(b"\0") if line]
+
+
+def _no_filters(inside: Sequence[str]) -> dict[str, str]:
+    """Settings that turn the repository's filters off."""
+    found = _run([*inside, "config", "--null", "--name-only", "--get-regexp", _FILTERS])
+    keys = {os.fsdecode(key) for key in found.stdout.split(b"\0") if key}
+    return {key: "false" if key.endswith(".required") else "" for key in sorted(keys)}
 
 
 def read_blobs(git_dir: str, blobs: Sequence[str]) -> Iterator[tuple[int, IO[bytes]]]:

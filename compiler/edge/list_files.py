@@ -24,7 +24,7 @@ def list_files(folder: Path, place: Span, found: list[Diagnostic]) -> tuple[Sour
         folders[:] = sorted(f for f in folders if f not in _NOT_COPIED)
         links = [f for f in folders if os.path.islink(os.path.join(at, f))]
         for name in [*names, *links]:
-            if name.endswith(".pyc"):
+            if name.endswith(".pyc") or name in _NOT_COPIED:
                 continue
             full = os.path.join(at, name)
             path = os.path.relpath(full, folder).replace(os.sep, "/")

@@ -23,16 +23,21 @@ def find_path(
     """The file or folder (``folder`` None: either); None, and a complaint, where there is none."""
     full = root / path
     resolved = shown_path(build, path)
-    if not full.exists():
+    if not os.path.exists(full):
         found.append(diagnostic("MOR300", place, what=what, path=path, resolved=resolved))
         return None
-    if folder is not None and full.is_dir() != folder:
-        expected = "folder" if folder else "file"
+    if not _is(full, folder):
+        expected = {True: "folder", False: "file", None: "file or folder"}[folder]
         found.append(
             diagnostic("MOR301", place, what=what, path=path, expected=expected, resolved=resolved)
         )
         return None
     return full
+
+
+def _is(path: Path, folder: bool | None) -> bool:
+    """Whether it is what is wanted; devices and pipes are neither file nor folder."""
+    return (folder is not False and path.is_dir()) or (folder is not True and path.is_file())
 
 
 def shown_path(build: Task, *parts: str) -> str:

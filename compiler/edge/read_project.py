@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from compiler.checks.scorer_module import module_paths
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
@@ -24,12 +24,16 @@ from compiler.passes.hidden_text import HiddenText
 
 type Found = list[Diagnostic]
 
+_MOST_BUILD_FILE: Final = 16 * 1024 * 1024 + 1
+
 
 def read_build_file(path: Path, shown: str) -> tuple[bytes | None, tuple[Diagnostic, ...]]:
-    """The bytes of the build file, or why there are none."""
+    """The bytes of the build file, or why there are none; of one beyond all bounds, enough to
+    see that it is."""
     place = Span(file=shown, line=1, column=1, end_line=1, end_column=1)
     try:
-        return path.read_bytes(), ()
+        with path.open("rb") as file:
+            return file.read(_MOST_BUILD_FILE), ()
     except OSError as error:
         problem = (error.strerror or "it cannot be read").lower()
         return None, (diagnostic("MOR100", place, path=shown, problem=problem),)

@@ -56,8 +56,10 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's bytes, of a link its target's name; nothing when it is gone."""
+    """A file's bytes, of a link its target's name; nothing when it is gone or no such thing."""
     try:
-        return os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes()
+        if path.is_symlink():
+            return os.fsencode(os.readlink(path))
+        return path.read_bytes() if path.is_file() else b""
     except OSError:
         return b""

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ from compiler.output.file_set import (
 from compiler.output.manifest import make_manifest, render_manifest
 
 _FOLDER_MODE: Final = 0o755
+_INTERRUPTIONS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def digest_files(name: str, files: FileSet) -> tuple[dict[str, Digest], str]:
@@ -99,17 +101,26 @@ def _aside(place: Path) -> Path:
 
 @contextmanager
 def _staging(place: Path) -> Iterator[Path]:
-    """A folder beside ``place``, gone afterwards. Its lock tells a later run that we still live."""
-    folder, lock = _locked_folder(place)
+    """A folder beside ``place``, gone afterwards. Its lock tells a later run that we still live.
+
+    Signals wait while it is made and while it is removed: one in the midst would leave it there.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
     try:
-        staged = folder / "new"
-        staged.mkdir()
-        yield staged
+        folder, lock = _locked_folder(place)
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            staged = folder / "new"
+            staged.mkdir()
+            yield staged
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+            shutil.rmtree(folder, ignore_errors=True)
+            if os.path.lexists(place):
+                shutil.rmtree(_aside(place), ignore_errors=True)
+            os.close(lock)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if os.path.lexists(place):
-            shutil.rmtree(_aside(place), ignore_errors=True)
-        os.close(lock)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _locked_folder(place: Path) -> tuple[Path, int]:
@@ -130,7 +141,8 @@ def _clear_leftovers(place: Path) -> None:
     aside = _aside(place)
     if not restore(place, aside) and os.path.lexists(aside):
         shutil.rmtree(aside)
-    for folder in place.parent.glob(f"{_prefix(place)}*"):
+    left = [f for f in place.parent.iterdir() if f.name.startswith(_prefix(place))]
+    for folder in left:
         with suppress(FileNotFoundError, NotADirectoryError, BlockingIOError):
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:

@@ -1,1 +1,1 @@
-"""Code that runs elsewhere: inside and beside what was emitted. It imports nothing of the compiler."""
+"""Code that runs elsewhere, in and beside what was emitted; it imports nothing of the compiler."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
+from tests.docker import engine
 from tests.docker.compose import Project
 from tests.docker.workshop import (
     HIDDEN_ID,
@@ -121,7 +121,7 @@ def test_the_control_socket_is_out_of_reach(bench: Project) -> None:
     assert bench.python("eval-sidecar", script) == [8000]
 
 
-def test_only_the_evaluator_can_finalise(bench: Project, tmp_path: Path) -> None:
+def test_only_the_evaluator_can_finalise(bench: Project) -> None:
     for user in ("agent", "root"):
         done = bench.run("main", "mooring", "finalize", user=user, check=False)
         assert done.returncode == 2
@@ -132,8 +132,8 @@ def test_only_the_evaluator_can_finalise(bench: Project, tmp_path: Path) -> None
     assert ask(bench, "GET", "/status").body["sealed"] is False
 
 
-def test_nobody_becomes_root_in_main(bench: Project, docker_engine: str) -> None:
-    """A program of root's with the setuid bit gives nothing; elsewhere the same one does."""
+def test_nobody_becomes_root_in_main(bench: Project) -> None:
+    """A program of root's with the setuid bit gives nothing."""
     make = "cp /usr/bin/id /opt/id && chmod 4755 /opt/id"
     bench.run("main", "sh", "-c", make)
     try:
@@ -147,8 +147,6 @@ def test_nobody_becomes_root_in_main(bench: Project, docker_engine: str) -> None
 
 def test_the_setuid_bit_works_without_the_option(bench: Project) -> None:
     """The control: what stops it in main is the option, not the machine."""
-    from tests.docker import engine
-
     script = "cp /usr/bin/id /opt/id && chmod 4755 /opt/id && setpriv --reuid 1001 /opt/id -u"
     done = engine.run_docker(
         "run", "--rm", "--network=none", bench.image("main"), "sh", "-c", script

@@ -6,44 +6,63 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
+import math
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .bodies import decode_commit, decode_wanted, read_body, spool_body
 from .candidates import CandidateRefused, MachineryFailure
-from .documents import error_document, job_document, status_document
-from .records import LedgerUnusable, Purpose, Refused
+from .documents import (
+    MOST_LISTED,
+    error_document,
+    job_document,
+    result_document,
+    results_document,
+    status_document,
+    submission_document,
+)
+from .records import LedgerUnusable, Refused
 from .service import Service
 
-BODY_BYTES = 16 * 1024
-BODY_SECONDS = 15.0
-BUNDLE_SECONDS = 120.0
 BUNDLES_AT_ONCE = 4
+NO_ID = 10**15
 BUNDLE_TYPE = "application/x-git-bundle"
-_WRITE_BYTES = 1 << 20
+
+MOST_WAIT = 60.0
 
 STATUS = {
     "unknown_split": 400,
+    "selection_not_allowed": 400,
+    "unknown_sample": 400,
+    "too_few_samples": 400,
+    "run_too_large": 400,
     "no_access": 403,
     "not_found": 404,
     "unknown_commit": 404,
     "unknown_job": 404,
+    "no_result": 404,
     "no_finalization": 404,
+    "slow_body": 408,
+    "submit_disabled": 409,
+    "job_ended": 409,
     "sealed": 409,
     "bundle_too_large": 413,
     "tree_too_large": 413,
     "body_too_large": 413,
     "bad_body": 422,
+    "bad_query": 422,
     "budget_spent": 429,
     "too_many_candidates": 429,
-    "slow_body": 408,
+    "too_many_jobs": 429,
+    "too_many_submissions": 429,
+    "draining": 503,
     "unhealthy": 503,
     "queue_full": 503,
     "ledger_unusable": 503,
@@ -59,7 +78,11 @@ def make_app(service: Service) -> Starlette:
             Route("/status", api.status, methods=["GET"]),
             Route("/candidates", api.candidates, methods=["POST"]),
             Route("/eval", api.eval, methods=["POST"]),
+            Route("/submit", api.submit, methods=["POST"]),
             Route("/jobs/{id}", api.job, methods=["GET"]),
+            Route("/jobs/{id}/cancel", api.cancel, methods=["POST"]),
+            Route("/results", api.results, methods=["GET"]),
+            Route("/results/{id}", api.result, methods=["GET"]),
             Route("/finalization", api.finalization, methods=["GET"]),
         ],
         exception_handlers={
@@ -89,13 +112,15 @@ class _Api:
         version = self._service.parts().ledger.version
         if self._status is None or self._status[0] != version:
             self._status = (version, await self._service.books(self._read_status))
-        return Response(self._status[1], media_type="application/json")
+        return _json(self._status[1])
 
     def _read_status(self) -> bytes:
         ledger, plan = self._service.parts().ledger, self._service.plan
         spent = {split.name: ledger.spent(split.name) for split in plan.splits}
-        sealed = ledger.sealed_at() is not None
-        return status_document(plan, sealed, spent, ledger.jobs(Purpose.REQUESTED))
+        jobs = ledger.recent(None, NO_ID, MOST_LISTED)
+        return status_document(
+            plan, ledger.sealed_at() is not None, spent, jobs, ledger.submission()
+        )
 
     async def candidates(self, request: Request) -> Response:
         if _media_type(request) != BUNDLE_TYPE:
@@ -104,30 +129,43 @@ class _Api:
         self._service.parts()
         async with self._bundles:
             with tempfile.NamedTemporaryFile(dir=self._service.spool, suffix=".bundle") as file:
-                await _spool(request, Path(file.name), limit)
+                await spool_body(request, Path(file.name), limit)
                 received = await self._service.receive(Path(file.name))
         return JSONResponse({"commit": received.commit, "tree": received.tree}, status_code=201)
 
     async def eval(self, request: Request) -> Response:
-        split, commit = _decode_eval(await _read_body(request))
-        job = await self._service.submit(split, commit)
-        found = self._service.plan.split(job.split)
-        assert found is not None
-        body = job_document(job, found.access)
-        return Response(body, status_code=202, media_type="application/json")
+        """202 for a job that waits or runs, 200 for one that repeats a recorded result."""
+        job = await self._service.evaluate(decode_wanted(await read_body(request)))
+        job, access, details = await self._service.shown(job)
+        return _json(job_document(job, access, details), 202 if job.finished is None else 200)
+
+    async def submit(self, request: Request) -> Response:
+        submission = await self._service.submit(decode_commit(await read_body(request)))
+        return JSONResponse(submission_document(submission))
 
     async def job(self, request: Request) -> Response:
-        name = request.path_params["id"]
-        if not (name.isascii() and name.isdecimal() and len(name) <= 15):
-            raise Refused("unknown_job", "there is no such job")
-        job, access, details = await self._service.job(int(name))
-        return Response(job_document(job, access, details), media_type="application/json")
+        """`?wait=N` answers when the job has ended, or after N seconds, at most `MOST_WAIT`."""
+        found = await self._service.job(_id(request), _wait(request))
+        return _json(job_document(*found))
+
+    async def cancel(self, request: Request) -> Response:
+        job = await self._service.cancel(_id(request))
+        return _json(job_document(*await self._service.shown(job)))
+
+    async def results(self, request: Request) -> Response:
+        """The latest, or with `?before=ID` those before a job."""
+        before = request.query_params.get("before")
+        last = NO_ID if before is None else _decimal(before, "bad_query")
+        return _json(results_document(await self._service.results(last, MOST_LISTED)))
+
+    async def result(self, request: Request) -> Response:
+        return _json(result_document(*await self._service.result(_id(request))))
 
     async def finalization(self, request: Request) -> Response:
         document = await self._service.finalization()
         if document is None:
             raise Refused("no_finalization", "the session is not finalised")
-        return Response(document, media_type="application/json")
+        return _json(document)
 
 
 async def health_response(service: Service, problems: Callable[[], list[str]]) -> Response:
@@ -139,68 +177,29 @@ async def health_response(service: Service, problems: Callable[[], list[str]]) -
     return JSONResponse({"status": "unhealthy", "problems": problems()}, status_code=503)
 
 
-async def _spool(request: Request, path: Path, limit: int) -> None:
-    """Writes the body into a file, a MiB at a time off the loop; stops at the limit or the
-    deadline.
-    """
-    with path.open("wb", buffering=0) as file:
-        held = bytearray()
-        async for chunk in _chunks(request, limit, BUNDLE_SECONDS, "bundle_too_large"):
-            held += chunk
-            if len(held) >= _WRITE_BYTES:
-                await asyncio.to_thread(file.write, bytes(held))
-                held.clear()
-        await asyncio.to_thread(file.write, bytes(held))
+def _json(document: bytes | str, status: int = 200) -> Response:
+    return Response(document, status_code=status, media_type="application/json")
 
 
-async def _read_body(request: Request) -> bytes:
-    held = bytearray()
-    async for chunk in _chunks(request, BODY_BYTES, BODY_SECONDS, "body_too_large"):
-        held += chunk
-    return bytes(held)
+def _id(request: Request) -> int:
+    return _decimal(request.path_params["id"], "unknown_job")
 
 
-async def _chunks(request: Request, limit: int, seconds: float, code: str) -> AsyncIterator[bytes]:
-    """The body in pieces; raises `Refused` when it is larger than `limit` bytes, or slower than
-    `seconds`.
-    """
-    message = f"the body may have {limit} bytes"
-    announced = request.headers.get("content-length", "0")
-    if not announced.isdecimal() or len(announced) > 15 or int(announced) > limit:
-        raise Refused(code, message)
-    size = 0
-    deadline = asyncio.get_running_loop().time() + seconds
-    stream = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout_at(deadline):
-                chunk = await anext(stream, None)
-        except TimeoutError:
-            raise Refused("slow_body", f"the body took longer than {seconds:g} s") from None
-        except ClientDisconnect:
-            raise Refused("bad_body", "the connection ended before the body did") from None
-        if chunk is None:
-            return
-        size += len(chunk)
-        if size > limit:
-            raise Refused(code, message)
-        yield chunk
+def _decimal(text: str, code: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise Refused(code, "there is no such job")
+    return int(text)
 
 
-def _decode_eval(body: bytes) -> tuple[str, str]:
-    """(split, commit) of the body of `POST /eval`."""
+def _wait(request: Request) -> float:
+    text = request.query_params.get("wait", "0")
     try:
-        value = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise Refused("bad_body", "the body is not JSON") from None
-    if not isinstance(value, dict) or set(value) != {"split", "commit"}:
-        raise Refused("bad_body", "expected an object with the keys split and commit")
-    split, commit = value["split"], value["commit"]
-    if not isinstance(split, str) or not isinstance(commit, str):
-        raise Refused("bad_body", "split and commit are text")
-    if len(commit) not in (40, 64) or not set(commit) <= set("0123456789abcdef"):
-        raise Refused("bad_body", "commit is not a full object id")
-    return split, commit
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise Refused("bad_query", "wait is a number of seconds")
+    return min(seconds, MOST_WAIT)
 
 
 def _media_type(request: Request) -> str:

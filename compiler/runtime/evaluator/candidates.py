@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,6 +147,29 @@ class CandidateStore:
             yield from self._git.stream("archive", "--format=tar", tree, seconds=seconds)
         except (GitFailed, OSError) as error:
             raise MachineryFailure(f"the tree {tree} cannot be read: {error}") from error
+
+    def bundle(self, commits: Sequence[str], path: Path, limit: int, seconds: float) -> None:
+        """Write a bundle of these candidates and the baseline, with all that they build on.
+
+        OverflowError when it would have more than `limit` bytes.
+        """
+        known = [_REFS + commit for commit in commits if commit != self.baseline.commit]
+        try:
+            with tempfile.TemporaryFile() as names:
+                names.write("".join(f"{name}\n" for name in ["HEAD", *known]).encode("ascii"))
+                names.seek(0)
+                self._write_bundle(names.fileno(), path, limit, seconds)
+        except (GitFailed, OSError) as error:
+            raise MachineryFailure(f"the candidates cannot be bundled: {error}") from error
+
+    def _write_bundle(self, names: int, path: Path, limit: int, seconds: float) -> None:
+        words = ("bundle", "create", "--quiet", "-", "--stdin")
+        pack = self._git.stream(*words, seconds=seconds, stdin=names)
+        with path.open("xb") as file, closing(pack) as chunks:
+            for chunk in chunks:
+                if file.tell() + len(chunk) > limit:
+                    raise OverflowError(f"the candidates' bundle has more than {limit} bytes")
+                file.write(chunk)
 
     def _receive(self, bundle: int) -> Candidate:
         size = os.fstat(bundle).st_size

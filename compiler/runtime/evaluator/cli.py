@@ -107,13 +107,20 @@ def _finalize(plan: Plan) -> int:
     while True:
         try:
             status, document = _ask(plan, "POST", "/finalize", None)
+            if not _is_stopping(document):
+                return _report(status, document)
+            problem = "it is stopping"
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if time.monotonic() > deadline:
-                print(f"mooring: the evaluator does not answer: {error}", file=sys.stderr)
-                return 3
-            time.sleep(_PAUSE)
-            continue
-        return _report(status, document)
+            problem = str(error)
+        if time.monotonic() > deadline:
+            print(f"mooring: the evaluator does not answer: {problem}", file=sys.stderr)
+            return 3
+        time.sleep(_PAUSE)
+
+
+def _is_stopping(document: dict[str, object]) -> bool:
+    error = document.get("error")
+    return isinstance(error, dict) and error.get("code") == "stopping"
 
 
 def _report(status: int, document: dict[str, object]) -> int:

@@ -4,6 +4,8 @@ gets there.
 
 from __future__ import annotations
 
+import logging
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,15 +19,26 @@ from .service import Service
 SOCKET_NAME = "control.sock"
 
 
+_log = logging.getLogger("mooring.evaluator")
+
+
 def make_control(service: Service) -> Starlette:
     async def finalise(request: Request) -> Response:
-        """Waits until the session is finalised, however long that takes."""
+        """Waits until the session is finalised, however long that takes. What is there is exported
+        even when that fails.
+        """
         try:
             document = await service.parts().finaliser.finalise()
+            return Response(document, media_type="application/json")
         except (Refused, LedgerUnusable) as error:
-            problems = "; ".join(service.health.problems()) or str(error)
-            return JSONResponse(error_document("unhealthy", problems), status_code=503)
-        return Response(document, media_type="application/json")
+            problem, code = "; ".join(service.health.problems()) or str(error), "unhealthy"
+        except Exception as error:
+            _log.exception("finalising failed")
+            problem, code = f"{type(error).__name__}: {error}", "internal"
+        if service.stopping:
+            return JSONResponse(error_document("stopping", problem), status_code=503)
+        await service.export(None, problem)
+        return JSONResponse(error_document(code, problem), status_code=503)
 
     async def health(request: Request) -> Response:
         return await health_response(service, service.health.problems)

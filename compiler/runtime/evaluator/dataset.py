@@ -28,7 +28,14 @@ class Sample:
 
 def read_samples(plan: Plan) -> dict[str, tuple[Sample, ...]]:
     """Samples of every split of the plan by its name, in the order of the file."""
-    return {split.name: read_split(plan, split) for split in plan.splits}
+    samples = {split.name: read_split(plan, split) for split in plan.splits}
+    for target in plan.targets:
+        known = {sample.id for sample in samples[target.split]}
+        if target.sample_ids is not None and not known.issuperset(target.sample_ids):
+            raise DatasetError(
+                f"target {target.reward_key}: split {target.split} lacks a sample that it names"
+            )
+    return samples
 
 
 def read_split(plan: Plan, split: Split) -> tuple[Sample, ...]:

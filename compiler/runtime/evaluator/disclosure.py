@@ -3,7 +3,9 @@ can read.
 
 | tier         | aggregate                          | per sample                               |
 |--------------|------------------------------------|------------------------------------------|
-| viewable     | score, metrics, counts             | id, score, metrics, output, error        |
+| viewable     | score, metrics, counts, whether it | id, score, metrics, output, error        |
+|              | is whole and whether it is a       |                                          |
+|              | recorded one                       |                                          |
 | non_viewable | score, rounded to `SHOWN_DECIMALS` | nothing                                  |
 | no_access    | nothing                            | nothing                                  |
 """
@@ -34,7 +36,7 @@ class Disclosed:
     details: tuple[str, ...] | None
 
 
-def result_of(access: Access, summary: Summary) -> dict[str, object] | None:
+def result_of(access: Access, job: Job, summary: Summary) -> dict[str, object] | None:
     """The aggregate as a split's tier shows it; `None` when it shows nothing."""
     if summary.score is None or access is Access.NO_ACCESS:
         return None
@@ -47,7 +49,32 @@ def result_of(access: Access, summary: Summary) -> dict[str, object] | None:
         "scored": summary.scored,
         "failed": summary.failed,
         "lost": summary.lost,
+        "complete": job.subset.ids is None,
+        "recorded": job.recorded is not None,
     }
+
+
+def document_of(access: Access, job: Job, summary: Summary) -> dict[str, object] | None:
+    """The aggregate with what it is of: the whole of a job's `result.json`."""
+    result = result_of(access, job, summary)
+    if result is None:
+        return None
+    identity: dict[str, object] = {
+        "id": str(job.id),
+        "split": job.split,
+        "commit": job.commit,
+        "tree": job.tree,
+    }
+    if access is Access.VIEWABLE:
+        identity["selection"] = None if job.subset.ids is None else list(job.subset.ids)
+    return {**identity, **result}
+
+
+def repeat(access: Access, job: Job, summary: Summary) -> Disclosed:
+    """Documents of a job that repeats an earlier one's result; its `details` are there already."""
+    document = document_of(access, job, summary)
+    assert document is not None, "only evaluations that were shown are repeated"
+    return Disclosed(result=document, details=None)
 
 
 def disclose(
@@ -59,15 +86,14 @@ def disclose(
     failure_value: float,
 ) -> Disclosed | None:
     """Documents of a finished evaluation, or `None` when nothing of it may be written anywhere."""
-    result = result_of(access, summary)
-    if result is None:
+    document = document_of(access, job, summary)
+    if document is None:
         return None
-    identity = {"id": str(job.id), "split": job.split, "commit": job.commit, "tree": job.tree}
     details = None
     if access is Access.VIEWABLE:
         pairs = zip(samples, outcomes, strict=True)
         details = tuple(_detail(sample, outcome, failure_value) for sample, outcome in pairs)
-    return Disclosed(result={**identity, **result}, details=details)
+    return Disclosed(result=document, details=details)
 
 
 def _detail(sample: Sample, outcome: Outcome, failure_value: float) -> str:

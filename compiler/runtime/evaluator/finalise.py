@@ -1,4 +1,4 @@
-"""Finalising: seal, select, score the targets, and say what was done, once and for all.
+"""Finalising: seal, select, score the targets, export, and say what was done, once and for all.
 
 Everything that finishes is in the ledger, so a crash in the middle resumes where it was, and a
 second call gives the first one's document.
@@ -7,43 +7,57 @@ Bounds, in seconds, from the plan alone (the caller's timeout has to be at least
 `finalise_seconds`):
 
     drain    = min(timeout, DRAIN_SECONDS)
-    scorings = min(rescore_top_k, 100) + number of target splits + RETRIES
+    targets  = number of different (split, sample_ids) among the targets
+    baseline = (1 if baseline_floor else 0) + (targets if score_baseline else 0)
+    scorings = rescore_top_k + targets + baseline + RETRIES
     total    = drain + scorings * (timeout + SCORING_MARGIN) + CLOSING_SECONDS
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from .dataset import Sample
 from .engine import Engine
+from .export import FOLDER, NAME
+from .finalization import FILE_NAME, NO_FLOOR, Scoring, Session, render_finalization
 from .ledger import Ledger
 from .offload import Lane
-from .outcomes import Summary
-from .plan import Plan, Target
-from .records import Job, Purpose, Received, Refused, State
-from .selection import Choice, Entry, choose, rank, with_rescores
+from .plan import Mode, Plan, Target
+from .records import Purpose, Received, Refused, State, Subset
+from .selection import (
+    choose,
+    distinct,
+    hold_floor,
+    rank,
+    take_submitted,
+    with_rescores,
+)
+from .subset import choose_named, whole
 
-FILE_NAME = "finalization.json"
 DRAIN_SECONDS = 120.0
 SCORING_MARGIN = 60.0
 CLOSING_SECONDS = 60.0
 RETRIES = 2  # of scorings that the machinery failed, over the whole of finalising
 RETRY_PAUSE = 5.0
-_NO_NUMBER = "the machinery failed while this split was scored"
 _log = logging.getLogger("mooring.evaluator")
+# Where the archive is, below the admin folder.
+EXPORTED = f"{FOLDER}/{NAME}"
+# Exports a session that ends with this document; gives what went wrong.
+Export = Callable[[str], Awaitable[str | None]]
 
 
 def finalise_seconds(plan: Plan) -> float:
     """How long finalising may take at most."""
-    targets = len({target.split for target in plan.targets})
-    scorings = plan.selection.rescore_top_k + targets + RETRIES
+    targets = len({(target.split, target.sample_ids) for target in plan.targets})
+    baseline = int(plan.selection.baseline_floor) + (targets if plan.score_baseline else 0)
+    scorings = plan.selection.rescore_top_k + targets + baseline + RETRIES
     return (
         min(plan.timeout, DRAIN_SECONDS)
         + scorings * (plan.timeout + SCORING_MARGIN)
@@ -51,28 +65,25 @@ def finalise_seconds(plan: Plan) -> float:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scoring:
-    """The last word on a candidate's score on a split; the job is done, invalid or cancelled."""
-
-    job: Job
-
-    @property
-    def summary(self) -> Summary | None:
-        return self.job.summary
-
-    @property
-    def score(self) -> float | None:
-        done = self.job.state is State.DONE
-        return self.summary.score if done and self.summary else None
-
-
 class Finaliser:
-    def __init__(self, plan: Plan, engine: Engine, ledger: Ledger, books: Lane) -> None:
+    """`draining` while the session is sealed and what ran has not ended yet."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine,
+        ledger: Ledger,
+        books: Lane,
+        samples: Mapping[str, Sequence[Sample]],
+        export: Export,
+    ) -> None:
+        self.draining = False
         self._plan = plan
         self._engine = engine
         self._ledger = ledger
         self._books = books
+        self._samples = samples
+        self._export = export
         self._task: asyncio.Task[str] | None = None
 
     async def finalise(self) -> str:
@@ -96,43 +107,123 @@ class Finaliser:
     async def _run(self) -> str:
         document = await self._books(self._ledger.document)
         if document is None:
-            sealed = await self._books(self._ledger.seal)
-            await self._engine.drain(min(self._plan.timeout, DRAIN_SECONDS))
-            document = await self._books(self._ledger.finish, await self._conclude(sealed))
+            session = await self._conclude(await self._close())
+            document = await self._books(self._ledger.finish, await self._exported(session))
         await self._books(write_document, self._plan.paths.admin, document)
         return document
 
-    async def _conclude(self, sealed: float) -> str:
+    async def _close(self) -> float:
+        """Seals the session and lets what runs end; the time of the seal."""
+        self.draining = True
+        try:
+            sealed = await self._books(self._ledger.seal)
+            await self._engine.drain(min(self._plan.timeout, DRAIN_SECONDS))
+            return sealed
+        finally:
+            self.draining = False
+
+    async def _exported(self, session: Session) -> str:
+        """The document, with what became of the export, which never keeps finalising from its end.
+
+        The archive holds the document as it is when the archive could be written.
+        """
+        done = {"file": EXPORTED, "problem": None}
+        document = render_finalization(self._plan, replace(session, export=done))
+        problem = await self._export(document)
+        if problem is None:
+            return document
+        failed = {"file": None, "problem": problem}
+        return render_finalization(self._plan, replace(session, export=failed))
+
+    async def _conclude(self, sealed: float) -> Session:
         candidates = await self._books(self._ledger.candidates)
         jobs = await self._books(self._ledger.jobs, Purpose.REQUESTED)
-        split = self._plan.selection.split
-        ranked = rank(candidates, jobs, split)
-        entries = await self._rescore(ranked)
-        top = self._plan.selection.rescore_top_k
-        choice = choose(entries[:top], candidates[0], split)
-        scorings = [
-            (target, await self._score_target(target, choice)) for target in self._plan.targets
-        ]
-        return _document(self._plan, sealed, entries, choice, scorings)
+        submission = await self._books(self._ledger.submission)
+        session = Session(
+            sealed=sealed,
+            finished=time.time(),
+            candidates=tuple(distinct(candidates).values()),
+            entries=rank(candidates, jobs, self._plan.selection.split),
+            submission=submission,
+            choice=choose((), candidates[0], self._plan.selection.split),
+        )
+        if self._plan.selection.mode is Mode.SUBMIT and submission is not None:
+            session = replace(session, choice=take_submitted(submission, candidates))
+        else:
+            session = await self._select(session)
+        session = await self._hold_floor(session)
+        return session if session.problem else await self._score_targets(session)
 
-    async def _rescore(self, ranked: Sequence[Entry]) -> tuple[Entry, ...]:
+    async def _select(self, session: Session) -> Session:
+        """auto_best: the best are scored again, and the best of them wins."""
+        split, top = self._plan.selection.split, self._plan.selection.rescore_top_k
         scores: dict[str, float] = {}
-        for entry in ranked[: self._plan.selection.rescore_top_k]:
-            scoring = await self._score(
-                Purpose.RESCORE, self._plan.selection.split, entry.candidate
-            )
-            if scoring.score is not None:
-                scores[entry.candidate.tree] = scoring.score
-        return with_rescores(ranked, scores)
+        for entry in session.entries[:top]:
+            score = await self._rescore(entry.candidate)
+            if score is not None:
+                scores[entry.candidate.tree] = score
+        entries = with_rescores(session.entries, scores)
+        submit = self._plan.selection.mode is Mode.SUBMIT
+        missing = "nothing was submitted; " if submit else ""
+        choice = choose(entries[:top], session.candidates[0], split, missing)
+        return replace(session, entries=entries, choice=choice)
 
-    async def _score_target(self, target: Target, choice: Choice) -> Scoring:
-        return await self._score(Purpose.TARGET, target.split, choice.candidate)
+    async def _hold_floor(self, session: Session) -> Session:
+        """The baseline instead of a choice that is not better than it, when the plan asks for it.
 
-    async def _score(self, purpose: Purpose, split: str, candidate: Received) -> Scoring:
+        Without a score of both there is no telling, and so there are no rewards.
+        """
+        choice, baseline = session.choice, session.candidates[0]
+        if not self._plan.selection.baseline_floor or choice.candidate.tree == baseline.tree:
+            return session
+        floor = await self._value(session, baseline)
+        score = choice.score
+        if score is None and floor is not None:
+            score = await self._value(session, choice.candidate)
+        if floor is None or score is None:
+            return replace(session, floor=floor, problem=NO_FLOOR)
+        held = hold_floor(replace(choice, score=score), baseline, floor, self._plan.selection.split)
+        return replace(session, choice=held, floor=floor)
+
+    async def _value(self, session: Session, candidate: Received) -> float | None:
+        """A tree's score on the selection split: scored now, or else as it was recorded."""
+        score = await self._rescore(candidate)
+        recorded = (e.score for e in session.entries if e.candidate.tree == candidate.tree)
+        return next(recorded, None) if score is None else score
+
+    async def _score_targets(self, session: Session) -> Session:
+        """The chosen candidate first: where retries are short, the rewards go before the rest."""
+        targets = [
+            (target, await self._score_target(target, session.choice.candidate))
+            for target in self._plan.targets
+        ]
+        baseline: dict[str, float | None] | None = None
+        if self._plan.score_baseline:
+            baseline = {}
+            for target in self._plan.targets:
+                scoring = await self._score_target(target, session.candidates[0])
+                baseline[target.reward_key] = scoring.score
+        return replace(session, targets=targets, baseline=baseline, finished=time.time())
+
+    async def _rescore(self, candidate: Received) -> float | None:
+        split = self._plan.selection.split
+        subset = whole(self._samples[split])
+        return (await self._score(Purpose.RESCORE, split, candidate, subset)).score
+
+    async def _score_target(self, target: Target, candidate: Received) -> Scoring:
+        samples = self._samples[target.split]
+        ids = target.sample_ids
+        subset = whole(samples) if ids is None else choose_named(samples, ids)
+        return await self._score(Purpose.TARGET, target.split, candidate, subset)
+
+    async def _score(
+        self, purpose: Purpose, split: str, candidate: Received, subset: Subset
+    ) -> Scoring:
         """A scoring that is recorded already, or a new one; repeated while retries are left."""
+        wanted = (split, subset, candidate.tree)
         while True:
             jobs = await self._books(self._ledger.jobs, purpose)
-            mine = [job for job in jobs if job.split == split and job.tree == candidate.tree]
+            mine = [job for job in jobs if (job.split, job.subset, job.tree) == wanted]
             done = next((job for job in mine if job.state is State.DONE), None)
             if done is not None:
                 return Scoring(job=done)
@@ -140,14 +231,14 @@ class Finaliser:
                 return Scoring(job=mine[-1])
             if mine:
                 await asyncio.sleep(RETRY_PAUSE)
-            await self._engine.measure(purpose, split, candidate)
+            await self._engine.measure(purpose, split, candidate, subset)
 
     async def _retry_left(self) -> bool:
         """Whether one more scoring may follow those that failed or were cut off."""
         repeated = 0
         for purpose in (Purpose.RESCORE, Purpose.TARGET):
             jobs = await self._books(self._ledger.jobs, purpose)
-            repeated += len(jobs) - len({(job.split, job.tree) for job in jobs})
+            repeated += len(jobs) - len({(job.split, job.subset, job.tree) for job in jobs})
         return repeated < RETRIES
 
 
@@ -159,69 +250,3 @@ def write_document(folder: Path, document: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     new.replace(folder / FILE_NAME)
-
-
-def _document(
-    plan: Plan,
-    sealed: float,
-    entries: Sequence[Entry],
-    choice: Choice,
-    scorings: Sequence[tuple[Target, Scoring]],
-) -> str:
-    targets = [_target(target, scoring) for target, scoring in scorings]
-    missing = [target.reward_key for target, scoring in scorings if scoring.score is None]
-    rewards = {target.reward_key: scoring.score for target, scoring in scorings}
-    problem = f"no score for {', '.join(missing)}: {_NO_NUMBER}" if missing else None
-    document = {
-        "version": 1,
-        "task": plan.task,
-        "sealed_at": moment(sealed),
-        "finished_at": moment(datetime.now(UTC).timestamp()),
-        "selection": {
-            "split": plan.selection.split,
-            "mode": "auto_best",
-            "candidates": [_candidate(entry) for entry in entries],
-            "chosen": {
-                "commit": choice.candidate.commit,
-                "tree": choice.candidate.tree,
-                "why": choice.why,
-            },
-        },
-        "targets": targets,
-        "rewards": None if missing else rewards,
-        "problem": problem,
-    }
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
-
-
-def _candidate(entry: Entry) -> dict[str, object]:
-    return {
-        "commit": entry.candidate.commit,
-        "tree": entry.candidate.tree,
-        "job": str(entry.job),
-        "score": entry.score,
-        "rescored": entry.rescored,
-    }
-
-
-def _target(target: Target, scoring: Scoring) -> dict[str, object]:
-    summary = scoring.summary
-    return {
-        "split": target.split,
-        "reward_key": target.reward_key,
-        "score": scoring.score,
-        "samples": summary.samples if summary else None,
-        "scored": summary.scored if summary else None,
-        "failed": summary.failed if summary else None,
-        "lost": summary.lost if summary else None,
-        "problem": None if scoring.score is not None else _NO_NUMBER,
-    }
-
-
-def moment(seconds: float) -> str:
-    """A time for people: UTC, to the millisecond."""
-    return (
-        datetime.fromtimestamp(seconds, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )

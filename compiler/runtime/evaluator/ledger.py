@@ -3,71 +3,61 @@
 Rules that hold whatever happens:
 
 - A job and its charge are one transaction, made before its first sample runs. The charge is given
-  back only in the transaction that makes the job invalid (failure of the machinery), and only
-  `budget.MOST_REFUNDS` times on a split.
+  back only in the transaction that ends the job: one that the machinery made invalid (only
+  `budget.MOST_REFUNDS` times on a split), or one that was withdrawn before it ever ran.
+- When the plan is deterministic, a job on samples that its tree was evaluated on without a loss
+  repeats that result, at no charge. Of two requests that come before there is a result, both pay.
 - A restart loses and refills nothing: jobs that were queued or running are queued again under the
   same id and the same charge. A job that was started `MOST_STARTS` times without an end becomes
   invalid and keeps its charge, since what it runs may be what ended the evaluator.
 - A ledger that is missing where other state exists, empty, damaged, of another task, or not
   writable is unusable: every operation raises `LedgerUnusable`, and nothing is left.
-
-Journal: TRUNCATE with synchronous FULL. After a commit everything is in the one file and synced, so
-no second file exists whose loss would silently undo a charge.
+- Nothing is decided by the clock: it may jump.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from .budget import Amount, affordable, refundable
+from .ledger_file import (
+    FILE_NAME,
+    JOB_COLUMNS,
+    Nonsense,
+    copy_file,
+    finish_copy,
+    job_of,
+    open_file,
+    selection_text,
+)
 from .outcomes import Summary
 from .plan import Plan
-from .records import Job, LedgerUnusable, Purpose, Received, Refused, State
+from .records import (
+    Job,
+    LedgerUnusable,
+    Order,
+    Purpose,
+    Received,
+    Refused,
+    State,
+    Submission,
+    Subset,
+)
 
-FILE_NAME = "ledger.sqlite"
 MOST_STARTS = 2
 MOST_WAITING = 100
 MOST_CANDIDATES = 2000
+MOST_SUBMISSIONS = 1000
+MOST_JOBS = 20_000
 _CLOSED = "the session was closed"
 _STARTED_TOO_OFTEN = "the evaluator ended twice while this evaluation ran"
-
-_SCHEMA = """
-CREATE TABLE session (
-  one INTEGER PRIMARY KEY CHECK (one = 1), task TEXT NOT NULL, baseline TEXT NOT NULL,
-  sealed REAL, finished REAL, document TEXT, probe INTEGER NOT NULL DEFAULT 0,
-  CHECK (finished IS NULL OR (sealed IS NOT NULL AND document IS NOT NULL))
-) STRICT;
-CREATE TABLE candidates (
-  number INTEGER PRIMARY KEY, commit_sha TEXT NOT NULL UNIQUE, tree_sha TEXT NOT NULL
-) STRICT;
-CREATE TABLE jobs (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, purpose TEXT NOT NULL, split TEXT NOT NULL, commit_sha TEXT
-  NOT NULL REFERENCES candidates (commit_sha), tree_sha TEXT NOT NULL, samples INTEGER NOT NULL,
-  state TEXT NOT NULL, starts INTEGER NOT NULL DEFAULT 0, submitted REAL NOT NULL, finished REAL,
-  summary TEXT, problem TEXT, CHECK (state != 'done' OR summary IS NOT NULL) ) STRICT; CREATE TABLE
-  charges ( job INTEGER PRIMARY KEY REFERENCES jobs (id), split TEXT NOT NULL, runs INTEGER NOT NULL
-  CHECK (runs >= 0), samples INTEGER NOT NULL CHECK (samples >= 0), refunded INTEGER NOT NULL
-  DEFAULT 0 CHECK (refunded IN (0, 1)) ) STRICT; CREATE INDEX jobs_by_state ON jobs (state); CREATE
-  INDEX charges_by_split ON charges (split);
-"""
-
-_JOB = (
-    "id, purpose, split, commit_sha, tree_sha, samples,"
-    " state, starts, submitted, finished, summary, problem"
-)
-
-
-class _Nonsense(Exception):
-    """A row holds what this program never wrote."""
 
 
 class Ledger:
@@ -121,6 +111,13 @@ class Ledger:
             kept: str = db.execute("SELECT document FROM session").fetchone()[0]
             return kept
 
+    def copy_to(self, path: Path, document: str | None) -> None:
+        """A consistent copy in a new file; with a `document`, of the session that it finishes."""
+        with self._read() as db:
+            copy_file(db, path)
+        if document is not None:
+            finish_copy(path, document, self._clock())
+
     def probe(self) -> None:
         """Writes something, to learn whether writing works."""
         with self._write() as db:
@@ -155,42 +152,53 @@ class Ledger:
             ).fetchall()
             return tuple(Received(commit=row[0], tree=row[1], order=row[2]) for row in rows)
 
-    # Jobs
+    # Submissions
 
-    def reserve(self, split: str, commit: str) -> Job:
-        """A queued job and its charge in one transaction, or `Refused` and nothing at all."""
-        samples = self._samples(split)
+    def submit(self, commit: str) -> Submission:
+        """Records which commit is to be judged; the last one before the seal counts."""
         with self._write() as db:
             self._refuse_sealed(db)
-            candidate = self._received(db, commit)
-            if candidate is None:
-                raise Refused("unknown_commit", "no candidate with this commit was received")
-            waiting = db.execute("SELECT count(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
-            if waiting >= MOST_WAITING:
+            candidate = self._known(db, commit)
+            last = self._submission(db)
+            if last is not None and last.commit == commit:
+                return last
+            number = db.execute("SELECT count(*) FROM submissions").fetchone()[0]
+            if number >= MOST_SUBMISSIONS:
                 raise Refused(
-                    "queue_full", f"{MOST_WAITING} evaluations are waiting; ask again later"
+                    "too_many_submissions", f"a session takes {MOST_SUBMISSIONS} submissions"
                 )
-            price = Amount(runs=1, samples=samples)
-            if not affordable(self._plan.budget(split), self._spent(db, split), price):
-                raise Refused(
-                    "budget_spent",
-                    f"what is left of the budget of {split} does not pay this evaluation",
-                )
-            job = self._insert(db, Purpose.REQUESTED, split, candidate)
-            db.execute(
-                "INSERT INTO charges (job, split, runs, samples) VALUES (?, ?, 1, ?)",
-                (job.id, split, samples),
-            )
+            at = self._clock()
+            db.execute("INSERT INTO submissions VALUES (?, ?, ?)", (number, commit, at))
+            return Submission(commit=commit, tree=candidate.tree, at=at)
+
+    def submission(self) -> Submission | None:
+        with self._read() as db:
+            return self._submission(db)
+
+    # Jobs
+
+    def reserve(self, order: Order) -> Job:
+        """A queued job and its charge in one transaction, or `Refused` and nothing at all.
+
+        A job that repeats a recorded result is running already and has no charge.
+        """
+        with self._write() as db:
+            self._refuse_sealed(db)
+            candidate = self._known(db, order.commit)
+            self._refuse_crowd(db)
+            recorded = self._recorded(db, order, candidate)
+            job = self._insert(db, Purpose.REQUESTED, order.split, candidate, order.subset)
+            if recorded is not None:
+                return self._start(db, job.id, recorded)
+            self._charge(db, job)
             return job
 
-    def enter(self, purpose: Purpose, split: str, candidate: Received) -> Job:
+    def enter(self, purpose: Purpose, split: str, candidate: Received, subset: Subset) -> Job:
         """An unmetered job of finalising: without charge, already running, not in the optimiser's
         queue.
         """
         with self._write() as db:
-            job = self._insert(db, purpose, split, candidate)
-            db.execute("UPDATE jobs SET state = 'running', starts = 1 WHERE id = ?", (job.id,))
-            return self._job(db, job.id)
+            return self._start(db, self._insert(db, purpose, split, candidate, subset).id)
 
     def start_next(self) -> Job | None:
         """The job that waited longest, now running; those that were started too often end on the
@@ -201,11 +209,7 @@ class Ledger:
                 "SELECT id, starts FROM jobs WHERE state = 'queued' ORDER BY id"
             ).fetchone():
                 if row[1] < MOST_STARTS:
-                    db.execute(
-                        "UPDATE jobs SET state = 'running', starts = starts + 1 WHERE id = ?",
-                        (row[0],),
-                    )
-                    return self._job(db, row[0])
+                    return self._start(db, row[0])
                 self._end(db, row[0], State.INVALID, None, _STARTED_TOO_OFTEN)
             return None
 
@@ -221,11 +225,27 @@ class Ledger:
         with self._write() as db:
             ended = self._end(db, job, State.INVALID, summary, problem)
             refunds = db.execute(
-                "SELECT count(*) FROM charges WHERE split = ? AND refunded", (ended.split,)
+                "SELECT count(*) FROM charges WHERE split = ? AND refund = 'machinery'",
+                (ended.split,),
             )
             if refundable(refunds.fetchone()[0]):
-                db.execute("UPDATE charges SET refunded = 1 WHERE job = ?", (job,))
+                db.execute("UPDATE charges SET refund = 'machinery' WHERE job = ?", (job,))
             return ended
+
+    def withdraw(self, job: int, problem: str) -> Job:
+        """Cancels a requested job that waits, and gives its charge back unless it ran before a
+        restart. One that runs is returned as it is; one that has ended is refused.
+        """
+        with self._write() as db:
+            self._refuse_sealed(db)
+            found = self._requested(db, job)
+            if found.state is State.RUNNING:
+                return found
+            if found.state is not State.QUEUED:
+                raise Refused("job_ended", "the job has ended already")
+            if found.starts == 0:
+                db.execute("UPDATE charges SET refund = 'withdrawn' WHERE job = ?", (job,))
+            return self._end(db, job, State.CANCELLED, None, problem)
 
     def cancel(self, job: int, problem: str) -> Job:
         """Ends a job without a number; its charge stays."""
@@ -244,15 +264,28 @@ class Ledger:
 
     def job(self, identifier: int) -> Job | None:
         with self._read() as db:
-            row = db.execute(f"SELECT {_JOB} FROM jobs WHERE id = ?", (identifier,)).fetchone()
-            return None if row is None else _job_of(row)
+            row = db.execute(
+                f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = ?", (identifier,)
+            ).fetchone()
+            return None if row is None else job_of(row)
 
     def jobs(self, purpose: Purpose) -> tuple[Job, ...]:
         with self._read() as db:
             rows = db.execute(
-                f"SELECT {_JOB} FROM jobs WHERE purpose = ? ORDER BY id", (purpose.value,)
+                f"SELECT {JOB_COLUMNS} FROM jobs WHERE purpose = ? ORDER BY id", (purpose.value,)
             )
-            return tuple(_job_of(row) for row in rows.fetchall())
+            return tuple(job_of(row) for row in rows.fetchall())
+
+    def recent(self, state: State | None, before: int, most: int) -> tuple[Job, ...]:
+        """The latest requested jobs below an id, in the order of ids; of one state, or all."""
+        wanted = None if state is None else state.value
+        with self._read() as db:
+            rows = db.execute(
+                f"SELECT {JOB_COLUMNS} FROM jobs WHERE purpose = 'requested' AND id < ?1"
+                " AND (?2 IS NULL OR state = ?2) ORDER BY id DESC LIMIT ?3",
+                (before, wanted, most),
+            ).fetchall()
+            return tuple(job_of(row) for row in reversed(rows))
 
     def spent(self, split: str) -> Amount:
         """What was charged for a split and not given back."""
@@ -261,15 +294,69 @@ class Ledger:
 
     # Inside a transaction
 
-    def _samples(self, split: str) -> int:
-        found = self._plan.split(split)
-        if found is None:
-            raise Refused("unknown_split", "there is no such split")
-        return found.samples
-
     def _refuse_sealed(self, db: sqlite3.Connection) -> None:
         if db.execute("SELECT sealed FROM session").fetchone()[0] is not None:
             raise Refused("sealed", "the session is over: nothing more is received or evaluated")
+
+    def _refuse_crowd(self, db: sqlite3.Connection) -> None:
+        waiting = db.execute("SELECT count(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
+        if waiting >= MOST_WAITING:
+            raise Refused("queue_full", f"{MOST_WAITING} evaluations are waiting; ask again later")
+        if (db.execute("SELECT max(id) FROM jobs").fetchone()[0] or 0) >= MOST_JOBS:
+            raise Refused("too_many_jobs", f"a session takes {MOST_JOBS} evaluations")
+
+    def _known(self, db: sqlite3.Connection, commit: str) -> Received:
+        candidate = self._received(db, commit)
+        if candidate is None:
+            raise Refused("unknown_commit", "no candidate with this commit was received")
+        return candidate
+
+    def _submission(self, db: sqlite3.Connection) -> Submission | None:
+        row = db.execute(
+            "SELECT commit_sha, tree_sha, at FROM submissions JOIN candidates USING (commit_sha)"
+            " ORDER BY submissions.number DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else Submission(commit=row[0], tree=row[1], at=row[2])
+
+    def _recorded(self, db: sqlite3.Connection, order: Order, candidate: Received) -> int | None:
+        """The job whose result answers this order."""
+        if not self._plan.deterministic:
+            return None
+        row = db.execute(
+            "SELECT id FROM jobs WHERE purpose = 'requested' AND state = 'done'"
+            " AND recorded IS NULL AND tree_sha = ? AND split = ? AND selection IS ?"
+            " AND json_extract(summary, '$.lost') = 0 ORDER BY id LIMIT 1",
+            (candidate.tree, order.split, selection_text(order.subset)),
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def _charge(self, db: sqlite3.Connection, job: Job) -> None:
+        price = Amount(runs=1, samples=job.subset.size)
+        if not affordable(self._plan.budget(job.split), self._spent(db, job.split), price):
+            raise Refused(
+                "budget_spent",
+                f"what is left of the budget of {job.split} does not pay this evaluation",
+            )
+        db.execute(
+            "INSERT INTO charges (job, split, runs, samples) VALUES (?, ?, ?, ?)",
+            (job.id, job.split, price.runs, price.samples),
+        )
+
+    def _start(self, db: sqlite3.Connection, job: int, recorded: int | None = None) -> Job:
+        db.execute(
+            "UPDATE jobs SET state = 'running', starts = starts + 1,"
+            " recorded = coalesce(recorded, ?) WHERE id = ?",
+            (recorded, job),
+        )
+        return self._job(db, job)
+
+    def _requested(self, db: sqlite3.Connection, job: int) -> Job:
+        row = db.execute(
+            f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = ? AND purpose = 'requested'", (job,)
+        ).fetchone()
+        if row is None:
+            raise Refused("unknown_job", "there is no such job")
+        return job_of(row)
 
     def _received(self, db: sqlite3.Connection, commit: str) -> Received | None:
         row = db.execute(
@@ -280,25 +367,31 @@ class Ledger:
     def _spent(self, db: sqlite3.Connection, split: str) -> Amount:
         row = db.execute(
             "SELECT coalesce(sum(runs), 0), coalesce(sum(samples), 0) FROM charges"
-            " WHERE split = ? AND NOT refunded",
+            " WHERE split = ? AND refund IS NULL",
             (split,),
         ).fetchone()
         return Amount(runs=row[0], samples=row[1])
 
     def _insert(
-        self, db: sqlite3.Connection, purpose: Purpose, split: str, candidate: Received
+        self,
+        db: sqlite3.Connection,
+        purpose: Purpose,
+        split: str,
+        candidate: Received,
+        subset: Subset,
     ) -> Job:
         values = (
             purpose.value,
             split,
             candidate.commit,
             candidate.tree,
-            self._samples(split),
+            subset.size,
+            selection_text(subset),
             self._clock(),
         )
         cursor = db.execute(
-            "INSERT INTO jobs (purpose, split, commit_sha, tree_sha, samples, state, submitted)"
-            " VALUES (?, ?, ?, ?, ?, 'queued', ?)",
+            "INSERT INTO jobs (purpose, split, commit_sha, tree_sha, samples, selection, state,"
+            " submitted) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?)",
             values,
         )
         return self._job(db, cursor.lastrowid or 0)
@@ -328,14 +421,14 @@ class Ledger:
         )
 
     def _job(self, db: sqlite3.Connection, job: int) -> Job:
-        return _job_of(db.execute(f"SELECT {_JOB} FROM jobs WHERE id = ?", (job,)).fetchone())
+        return job_of(db.execute(f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = ?", (job,)).fetchone())
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
                 yield self._connection
-            except (sqlite3.Error, _Nonsense) as error:
+            except (sqlite3.Error, Nonsense) as error:
                 raise LedgerUnusable(f"the ledger cannot be read: {error}") from error
 
     @contextmanager
@@ -354,104 +447,13 @@ class Ledger:
                         self._connection.execute("ROLLBACK")
                     raise
                 self.version += 1
-            except (sqlite3.Error, _Nonsense) as error:
+            except (sqlite3.Error, Nonsense) as error:
                 raise LedgerUnusable(f"the ledger cannot be written: {error}") from error
 
 
 def open_ledger(plan: Plan, clock: Callable[[], float] = time.time) -> Ledger:
     """The ledger in the plan's admin folder; made only when that folder holds nothing else yet."""
-    path = plan.paths.admin / FILE_NAME
     try:
-        if not path.exists():
-            _create(plan, path)
-        if path.stat().st_size == 0:
-            raise LedgerUnusable("the ledger is empty")
-        return Ledger(plan, _open(plan, path), clock)
+        return Ledger(plan, open_file(plan, plan.paths.admin / FILE_NAME), clock)
     except (OSError, sqlite3.Error) as error:
         raise LedgerUnusable(f"the ledger cannot be opened: {error}") from error
-
-
-def _open(plan: Plan, path: Path) -> sqlite3.Connection:
-    connection = _connect(path)
-    try:
-        _verify(plan, connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _create(plan: Plan, path: Path) -> None:
-    """A new ledger appears complete, by rename."""
-    new = path.with_name(FILE_NAME + ".new")
-    others = {entry.name for entry in path.parent.iterdir()} - {
-        new.name,
-        f"{new.name}-journal",
-        "lost+found",
-    }
-    if others:
-        raise LedgerUnusable("the ledger is missing, but other state of the session is there")
-    for leftover in (new, new.with_name(f"{new.name}-journal")):
-        leftover.unlink(missing_ok=True)
-    baseline = plan.baseline
-    with closing(_connect(new)) as connection:
-        connection.executescript(_SCHEMA)
-        connection.execute(
-            "INSERT INTO session (one, task, baseline) VALUES (1, ?, ?)",
-            (plan.task, baseline.commit),
-        )
-        connection.execute(
-            "INSERT INTO candidates VALUES (0, ?, ?)", (baseline.commit, baseline.tree)
-        )
-    new.with_name(f"{new.name}-journal").unlink(missing_ok=True)
-    new.replace(path)
-    _sync_folder(path.parent)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
-    connection.execute(
-        "PRAGMA locking_mode = EXCLUSIVE"
-    )  # a second evaluator on the same state must not start
-    connection.execute("PRAGMA journal_mode = TRUNCATE")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
-
-
-def _verify(plan: Plan, connection: sqlite3.Connection) -> None:
-    result = connection.execute("PRAGMA integrity_check").fetchone()[0]
-    if result != "ok":
-        raise LedgerUnusable("the ledger is damaged")
-    row = connection.execute("SELECT task, baseline FROM session").fetchone()
-    if row != (plan.task, plan.baseline.commit):
-        raise LedgerUnusable("the ledger belongs to another task or another baseline")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _job_of(row: tuple[Any, ...]) -> Job:
-    """A job of a row of `_JOB`'s columns; their types are held by the STRICT table."""
-    try:
-        return Job(
-            id=row[0],
-            purpose=Purpose(row[1]),
-            split=row[2],
-            commit=row[3],
-            tree=row[4],
-            samples=row[5],
-            state=State(row[6]),
-            starts=row[7],
-            submitted=row[8],
-            finished=row[9],
-            summary=None if row[10] is None else Summary(**json.loads(row[10])),
-            problem=row[11],
-        )
-    except (ValueError, TypeError) as error:
-        raise _Nonsense(f"a job is not what was written: {error}") from error

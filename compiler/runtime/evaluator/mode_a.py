@@ -13,7 +13,14 @@ from .candidates import CandidateStore, MachineryFailure
 from .dataset import Sample
 from .outcomes import MOST_LOST, Failed, Lost, Outcome
 from .plan import Plan
-from .runner_client import Run, RunnerClient, RunnerFailure, TreeRefused, TreeUnknown
+from .runner_client import (
+    Run,
+    RunnerClient,
+    RunnerFailure,
+    SetupFailed,
+    TreeRefused,
+    TreeUnknown,
+)
 from .scorer import Scorers, ScorerUnusable
 
 RETRY_DELAYS = (0.5, 3.0)
@@ -60,6 +67,7 @@ class _Evaluation:
         self._samples = samples
         self._outcomes: list[Outcome | None] = [None] * len(samples)
         self._scorers = Scorers(plan)
+        self._refused: Failed | None = None
         self._troubled: str | None = "the tree was not handed to the runner in time"
 
     async def run(self) -> tuple[Outcome, ...]:
@@ -71,9 +79,7 @@ class _Evaluation:
         except TimeoutError:
             pass  # what is unfinished is decided below
         except TreeRefused as error:
-            return (Failed(cause="the candidate's tree cannot be run", detail=str(error)),) * len(
-                self._samples
-            )
+            self._refused = _refusal(error)
         except _MACHINERY as error:
             self._trouble(error)
         finally:
@@ -81,9 +87,11 @@ class _Evaluation:
         return tuple(outcome or self._unfinished() for outcome in self._outcomes)
 
     def _unfinished(self) -> Outcome:
-        """Time that ran out is the candidate's failure, unless the machinery had a part in losing
-        it.
+        """A tree that cannot be run fails everywhere. Time that ran out is the candidate's failure,
+        unless the machinery had a part in losing it.
         """
+        if self._refused is not None:
+            return self._refused
         return Failed(cause=_NO_TIME) if self._troubled is None else Lost(cause=self._troubled)
 
     def _trouble(self, error: Exception) -> None:
@@ -109,7 +117,7 @@ class _Evaluation:
 
     async def _run_some(self, numbers: Iterator[int]) -> None:
         for number in numbers:
-            if self._hopeless():
+            if self._hopeless() or self._refused is not None:
                 return
             self._outcomes[number] = await self._run_one(self._samples[number])
 
@@ -124,7 +132,8 @@ class _Evaluation:
             try:
                 return await self._attempt(sample)
             except TreeRefused as error:
-                return Failed(cause="the candidate's tree cannot be run", detail=str(error))
+                self._refused = _refusal(error)
+                return self._refused
             except _MACHINERY as error:
                 self._trouble(error)
                 if delay is not None:
@@ -151,6 +160,13 @@ class _Evaluation:
         if len(body) <= _LARGE:
             return decode_answer(body, limit)
         return await asyncio.to_thread(decode_answer, body, limit)
+
+
+def _refusal(error: TreeRefused) -> Failed:
+    cause = "the candidate's tree cannot be run"
+    if isinstance(error, SetupFailed):
+        cause = "the candidate's setup failed"
+    return Failed(cause=cause, detail=str(error))
 
 
 def failure_of(run: Run, plan: Plan) -> Failed | None:

@@ -7,6 +7,7 @@ and a failure of the machinery (the sample is lost; too many of them and there i
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -46,7 +47,9 @@ Outcome = Scored | Failed | Lost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Aggregate over a whole selection. `score` is `None` when the evaluation is invalid."""
+    """Aggregate over a whole selection. `score` is `None` when the evaluation is invalid. `cause`
+    is what the most failures of the candidate were, in words of ours, for finalising alone.
+    """
 
     score: float | None
     metrics: dict[str, float]
@@ -54,6 +57,7 @@ class Summary:
     scored: int
     failed: int
     lost: int
+    cause: str | None = None
 
 
 def summarise(outcomes: Sequence[Outcome], failure_value: float) -> Summary:
@@ -66,20 +70,26 @@ def summarise(outcomes: Sequence[Outcome], failure_value: float) -> Summary:
     missing = [failure_value] * (len(outcomes) - len(scored))
     names = sorted({name for outcome in scored for name in outcome.metrics})
     metrics = {
-        name: _mean([outcome.metrics.get(name, failure_value) for outcome in scored] + missing)
+        name: mean([outcome.metrics.get(name, failure_value) for outcome in scored] + missing)
         for name in names
     }
     return Summary(
-        score=_mean([outcome.score for outcome in scored] + missing) if valid else None,
+        score=mean([outcome.score for outcome in scored] + missing) if valid else None,
         metrics=metrics if valid else {},
         samples=len(outcomes),
         scored=len(scored),
         failed=len(outcomes) - len(scored) - lost,
         lost=lost,
+        cause=_commonest([outcome.cause for outcome in outcomes if isinstance(outcome, Failed)]),
     )
 
 
-def _mean(values: Sequence[float]) -> float:
+def _commonest(causes: Sequence[str]) -> str | None:
+    """The most frequent, the first of equals."""
+    return Counter(causes).most_common(1)[0][0] if causes else None
+
+
+def mean(values: Sequence[float]) -> float:
     """Exactly rounded mean of finite values, of any size."""
     try:
         return math.fsum(values) / len(values)

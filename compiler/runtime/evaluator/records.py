@@ -40,9 +40,35 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """The commit that the optimiser wants to be judged by; `at` is for people only."""
+
+    commit: str
+    tree: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subset:
+    """The samples of a split that an evaluation covers, in the split's order; `None` is all."""
+
+    ids: tuple[str, ...] | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the optimiser asks for: an evaluation of a commit on samples of a split."""
+
+    split: str
+    commit: str
+    subset: Subset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One evaluation. Times are seconds since the epoch, for people only; nothing is decided by
-    them.
+    them. `recorded` is the job whose result this one repeats.
     """
 
     id: int
@@ -50,7 +76,8 @@ class Job:
     split: str
     commit: str
     tree: str
-    samples: int
+    subset: Subset
+    recorded: int | None
     state: State
     starts: int
     submitted: float

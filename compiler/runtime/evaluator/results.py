@@ -8,6 +8,7 @@ finishes the step.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -35,7 +36,8 @@ class Results:
         self._folder.chmod(0o755)  # whatever the umask: others read it
         self._staging.mkdir(mode=0o700, exist_ok=True)
 
-    def stage(self, job: int, disclosed: Disclosed) -> None:
+    def stage(self, job: int, disclosed: Disclosed, repeats: int | None = None) -> None:
+        """Writes a job's folder where nobody looks; its samples may be those of an earlier job."""
         folder = self._staging / str(job)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o755)
@@ -46,7 +48,22 @@ class Results:
         )
         if disclosed.details is not None:
             _write(folder / DETAILS, "".join(line + "\n" for line in disclosed.details).encode())
+        elif repeats is not None:
+            self._link_details(repeats, folder)
         _sync(folder)
+
+    def _link_details(self, job: int, folder: Path) -> None:
+        source = self._details(job)
+        if source is not None:
+            os.link(source, folder / DETAILS)
+
+    def _details(self, job: int) -> Path | None:
+        """The samples of a finished job: where they appeared, or where they wait to."""
+        shown, staged = (folder / str(job) / DETAILS for folder in (self._folder, self._staging))
+        if not shown.exists() and staged.exists():
+            with contextlib.suppress(FileNotFoundError):  # they have appeared in this moment
+                os.rename(staged.parent, shown.parent)
+        return shown if shown.exists() else None
 
     def discard(self, job: int) -> None:
         shutil.rmtree(self._staging / str(job), ignore_errors=True)
@@ -67,12 +84,11 @@ class Results:
                 shutil.rmtree(staged, ignore_errors=True)
 
     def details(self, job: int) -> bytes:
-        """The per-sample documents of a published job as the members of a JSON array."""
-        try:
-            lines = (self._folder / str(job) / DETAILS).read_bytes()
-        except FileNotFoundError:
+        """The per-sample documents of a finished job as the members of a JSON array."""
+        source = self._details(job)
+        if source is None:
             return b""
-        return lines.rstrip(b"\n").replace(b"\n", b",")
+        return source.read_bytes().rstrip(b"\n").replace(b"\n", b",")
 
 
 def _write(path: Path, data: bytes) -> None:

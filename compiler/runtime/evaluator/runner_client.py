@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,6 +41,10 @@ class TreeUnknown(RunnerFailure):
 
 class TreeRefused(Exception):
     """The runner does not take the tree as it is: the candidate's failure."""
+
+
+class SetupFailed(TreeRefused):
+    """The candidate's own preparation of its tree failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +114,14 @@ class RunnerClient:
 
     async def ensure(self, tree: str, archive: Archive) -> None:
         """Hands a tree over unless the runner has it; `archive` opens its tar, and is called when
-        it is needed.
+        it is needed. Returns when the tree is ready to run: as long as its preparation may take,
+        which the runner bounds, is for the caller to bound as well.
         """
         async with self._connection(PUT_SECONDS) as connection:
             answer, _ = await connection.call({"op": "has", "tree": tree})
             _check(answer)
-            if answer.get("present") is not True:
+        if answer.get("present") is not True:
+            async with self._connection(None) as connection:
                 await _put(connection, tree, archive)
 
     async def sample(self, tree: str, values: Mapping[str, object]) -> Run:
@@ -131,7 +137,7 @@ class RunnerClient:
             await self._idle.pop().end()
 
     @asynccontextmanager
-    async def _connection(self, seconds: float) -> AsyncIterator[_Connection]:
+    async def _connection(self, seconds: float | None) -> AsyncIterator[_Connection]:
         """A connection for one request; it is kept only when the request ended well."""
         connection: _Connection | None = None
         try:
@@ -139,7 +145,7 @@ class RunnerClient:
                 connection = await self._connect()
                 yield connection
         except TimeoutError as error:
-            raise RunnerFailure(f"the runner did not answer within {seconds:g} s") from error
+            raise RunnerFailure("the runner did not answer in time") from error
         except (OSError, asyncio.IncompleteReadError, frames.FrameError) as error:
             raise RunnerFailure(f"the runner cannot be reached or understood: {error}") from error
         else:
@@ -166,16 +172,16 @@ async def _put(connection: _Connection, tree: str, archive: Archive) -> None:
     answered = asyncio.ensure_future(connection.receive())
     complete = False
     try:
-        await connection.send(frames.encode_frame({"op": "put", "tree": tree}))
-        complete = await _send_archive(connection, tree, archive, answered)
+        async with asyncio.timeout(PUT_SECONDS):
+            await connection.send(frames.encode_frame({"op": "put", "tree": tree}))
+            complete = await _send_archive(connection, tree, archive, answered)
     except ConnectionError:
         pass  # the answer, if there is one, says why the runner stopped reading
     except BaseException:
         answered.cancel()
         raise
     answer, _ = await answered
-    _refuse_tree(answer)
-    _check(answer)
+    _check(answer, ("bad_tree", "too_large"))
     if not complete:
         raise RunnerFailure("the runner answered before it had the whole tree")
 
@@ -220,26 +226,26 @@ def _pieces(data: bytes) -> Iterator[bytes]:
         yield data[start : start + frames.MAX_CHUNK]
 
 
-def _check(answer: frames.Header) -> None:
-    """Raises what an answer says went wrong."""
-    if answer.get("ok") is not True:
-        code, message = _error(answer)
-        raise (
-            TreeUnknown(message) if code == "unknown_tree" else RunnerFailure(f"{code}: {message}")
-        )
-
-
-def _refuse_tree(answer: frames.Header) -> None:
-    """Raises `TreeRefused` when an answer to `put` says that the tree is at fault."""
+def _check(answer: frames.Header, refusals: Sequence[str] = ()) -> None:
+    """Raises what an answer says went wrong; the codes in `refusals` say that the tree is at fault,
+    as `setup_failed` always does.
+    """
+    if answer.get("ok") is True:
+        return
     code, message = _error(answer)
-    if code in ("bad_tree", "too_large"):
+    if code == "setup_failed":
+        raise SetupFailed(message)
+    if code in refusals:
         raise TreeRefused(f"{code}: {message}")
+    if code == "unknown_tree":
+        raise TreeUnknown(message)
+    raise RunnerFailure(f"{code}: {message}")
 
 
 def _error(answer: frames.Header) -> tuple[str, str]:
     error = answer.get("error")
     fields = error if isinstance(error, dict) else {}
-    return str(fields.get("code"))[:60], str(fields.get("message"))[:500]
+    return str(fields.get("code"))[:60], str(fields.get("message"))[-2000:]
 
 
 def _decode_run(answer: frames.Header, body: bytes) -> Run:

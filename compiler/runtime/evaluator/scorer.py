@@ -5,6 +5,10 @@ Whatever goes wrong while the scorer looks at an output (exception, crash, timeo
 is no finite number) is the failure of the candidate that made the output. A scorer that does not
 even start is a failure of the machinery. Workers live as long as one evaluation: none sees outputs
 of two candidates.
+
+A worker inherits the environment, the secrets that are the evaluator's with it, and no open file
+but its socket. Their values are taken out of what it says. It is trusted with the rest: a scorer
+that executes outputs hands the evaluator to who wrote them.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from .dataset import Sample
@@ -149,7 +154,7 @@ class Scorers:
             await worker.stop()
             raise
         self._idle.append(worker)
-        return _outcome(reply, answer)
+        return _outcome(reply, answer, self._plan.secrets)
 
     async def _take(self) -> _Worker:
         while self._idle:
@@ -184,7 +189,7 @@ async def _spawn(plan: Plan, descriptor: int) -> asyncio.subprocess.Process:
     )
 
 
-def _outcome(reply: dict[str, object], answer: str) -> Scored | Failed:
+def _outcome(reply: dict[str, object], answer: str, secrets: Sequence[str] = ()) -> Scored | Failed:
     kind, score, metrics = reply.get("kind"), reply.get("score"), reply.get("metrics")
     if (
         kind == "scored"
@@ -198,4 +203,14 @@ def _outcome(reply: dict[str, object], answer: str) -> Scored | Failed:
         "unusable": "the scorer gave no usable score for the output",
     }
     cause = causes.get(str(kind), "the scorer crashed on the output")
-    return Failed(cause=cause, detail=str(reply.get("error", "")), output=answer)
+    detail = without_secrets(str(reply.get("error", "")), secrets)
+    return Failed(cause=cause, detail=detail, output=answer)
+
+
+def without_secrets(text: str, names: Sequence[str]) -> str:
+    """What a scorer says of an error, without the values of the secrets that it works with."""
+    for name in names:
+        value = os.environ.get(name)
+        if value:
+            text = text.replace(value, f"[{name}]")
+    return text

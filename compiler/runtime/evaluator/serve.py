@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -14,36 +15,78 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from .app import make_app
 from .control import SOCKET_NAME, make_control
+from .documents import error_document
 from .plan import Plan
 from .service import Service
 
 HEADER_BYTES = 32 * 1024
 HEADER_SECONDS = 15.0
-CONNECTIONS = 512
+REQUESTS = 512
+CONNECTIONS = 1024
 STOP_SECONDS = 5
 _log = logging.getLogger("mooring.evaluator")
 
 
+class Crowded:
+    """Answers by itself, in the one shape of errors, when `REQUESTS` are being answered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._open >= REQUESTS:
+            message = f"{REQUESTS} requests are being answered; ask again later"
+            await JSONResponse(error_document("busy", message), 503)(scope, receive, send)
+            return
+        self._open += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open -= 1
+
+
 class BoundedProtocol(H11Protocol):
-    """Closes a connection that takes longer than `HEADER_SECONDS` to begin its next request."""
+    """Closes a connection that takes longer than `HEADER_SECONDS` to begin its next request, and
+    those beyond `CONNECTIONS`.
+    """
 
     _seen: object = None
     _check: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS:
+            self.transport.close()
+            return
         self._check = self.loop.call_later(HEADER_SECONDS, self._close_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._check is not None:
             self._check.cancel()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """For what is no HTTP: the answer is in the one shape of errors all the same."""
+        body = json.dumps(error_document("bad_request", msg)).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        head = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _close_idle(self) -> None:
         cycle: RequestResponseCycle | None = self.cycle  # none before the first request
@@ -108,14 +151,13 @@ def _server(app: Starlette) -> _Server:
     }
     return _Server(
         uvicorn.Config(
-            app,
+            Crowded(app),
             **options,
             log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
             h11_max_incomplete_event_size=HEADER_BYTES,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=STOP_SECONDS,

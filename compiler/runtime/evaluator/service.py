@@ -7,24 +7,39 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .backend import Backend
+from .bodies import Wanted
 from .candidates import CandidateStore, MachineryFailure, open_store
 from .dataset import DatasetError, Sample, read_samples
 from .engine import Engine
+from .export import EXPORT_SECONDS, Sources, export_session
 from .finalise import Finaliser
 from .health import Health, Watch
 from .ledger import Ledger, open_ledger
 from .mode_a import ModeA
 from .offload import Lane
 from .plan import Access, Plan
-from .records import Job, LedgerUnusable, Received, Refused, State
+from .records import (
+    Job,
+    LedgerUnusable,
+    Order,
+    Purpose,
+    Received,
+    Refused,
+    State,
+    Submission,
+    Subset,
+)
 from .results import Results
 from .runner_client import RunnerClient
+from .subset import check_choice, check_size, choose_named, draw, whole
 
+_RECHECK_SECONDS = 5.0
 _log = logging.getLogger("mooring.evaluator")
 
 
@@ -47,6 +62,7 @@ class Service:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.health = Health()
+        self.stopping = False
         self.books = Lane("ledger", 1)
         self._disk = Lane("disk", 2)
         self._git = Lane("git", 4)
@@ -95,7 +111,14 @@ class Service:
             results=results,
             samples=samples,
             engine=engine,
-            finaliser=Finaliser(self.plan, engine, ledger, self.books),
+            finaliser=Finaliser(
+                self.plan,
+                engine,
+                ledger,
+                self.books,
+                samples,
+                lambda document: self.export(document, None),
+            ),
             watch=Watch(self.plan, self.health, self._backend, ledger, self.books),
         )
 
@@ -109,7 +132,9 @@ class Service:
 
     async def stop(self) -> None:
         """Ends everything in order; what was running is taken up again at the next start."""
+        self.stopping = True
         if self._parts is not None:
+            self._parts.engine.news.close()
             await self._parts.finaliser.stop()
             await self._parts.engine.stop()
         for task in self._tasks:
@@ -128,48 +153,119 @@ class Service:
 
     # What the applications ask
 
-    async def submit(self, split_name: str, commit: str) -> Job:
-        """A queued and paid evaluation. A split that shows nothing is refused before anything is
-        written.
+    async def evaluate(self, wanted: Wanted) -> Job:
+        """A queued and paid evaluation, or one that repeats a recorded result and is done. A split
+        that shows nothing is refused before anything is written.
         """
-        split = self.plan.split(split_name)
+        split = self.plan.split(wanted.split)
         if split is None:
             raise Refused("unknown_split", "there is no such split")
         if split.access is Access.NO_ACCESS:
             raise Refused("no_access", "this split cannot be evaluated")
+        if not wanted.whole:
+            check_choice(split)
         self._refuse_unhealthy()
-        return await self.parts().engine.submit(split.name, commit)
+        subset = await self._disk(_resolve, wanted, self.parts().samples[split.name])
+        check_size(self.plan, split, subset)
+        self._refuse_draining()
+        order = Order(split=split.name, commit=wanted.commit, subset=subset)
+        return await self.parts().engine.submit(order)
+
+    async def submit(self, commit: str) -> Submission:
+        """Records the commit that is to be judged."""
+        if not self.plan.submit_enabled:
+            raise Refused("submit_disabled", "this task chooses by itself: nothing is submitted")
+        self._refuse_draining()
+        return await self.books(self.parts().ledger.submit, commit)
+
+    async def cancel(self, identifier: int) -> Job:
+        """Ends a job: one that never ran is paid back, one that runs is not."""
+        self._refuse_draining()
+        return await self.parts().engine.cancel(identifier)
 
     async def receive(self, bundle: Path) -> Received:
         """Takes a spooled bundle; raises `CandidateRefused`, `Refused` or `MachineryFailure`."""
         parts = self.parts()
+        self._refuse_draining()
         if await self.books(parts.ledger.sealed_at) is not None:
             raise Refused("sealed", "the session is over: nothing more is received or evaluated")
         candidate = await self._git(parts.store.receive, bundle)
         return await self.books(parts.ledger.register, candidate.commit, candidate.tree)
 
-    async def job(self, identifier: int) -> tuple[Job, Access, bytes]:
-        """A requested job, its split's tier, and its per-sample documents (members of a JSON
-        array).
-        """
-        parts = self.parts()
-        job = await self.books(parts.ledger.job, identifier)
-        split = None if job is None else self.plan.split(job.split)
-        if job is None or split is None or job.purpose.value != "requested":
-            raise Refused("unknown_job", "there is no such job")
+    async def job(self, identifier: int, wait: float) -> tuple[Job, Access, bytes]:
+        """As `shown`, of a requested job when it has ended, or after `wait` seconds."""
+        news = self.parts().engine.news
+        deadline = time.monotonic() + wait
+        while True:
+            ticket = news.ticket()
+            job = await self._requested(identifier)
+            left = min(deadline - time.monotonic(), _RECHECK_SECONDS)
+            if job.finished is not None or not await news.wait(ticket, left):
+                return await self.shown(job)
+
+    async def shown(self, job: Job) -> tuple[Job, Access, bytes]:
+        """A job with its split's tier, and its per-sample documents (members of a JSON array)."""
+        split = self.plan.split(job.split)
+        access = Access.NO_ACCESS if split is None else split.access
         details = b""
-        if job.state is State.DONE and split.access is Access.VIEWABLE:
-            details = await self._disk(parts.results.details, job.id)
-        return job, split.access, details
+        if job.state is State.DONE and access is Access.VIEWABLE:
+            details = await self._disk(self.parts().results.details, job.id)
+        return job, access, details
+
+    async def results(self, before: int, most: int) -> list[tuple[Job, Access]]:
+        """The latest jobs with a result below an id."""
+        jobs = await self.books(self.parts().ledger.recent, State.DONE, before, most)
+        tiers = {split.name: split.access for split in self.plan.splits}
+        return [(job, tiers.get(job.split, Access.NO_ACCESS)) for job in jobs]
+
+    async def result(self, identifier: int) -> tuple[Job, Access, bytes]:
+        job = await self._requested(identifier)
+        if job.state is not State.DONE:
+            raise Refused("no_result", f"the job is {job.state.value}: it has no result")
+        return await self.shown(job)
 
     async def finalization(self) -> str | None:
         return await self.books(self.parts().ledger.document)
+
+    async def export(self, document: str | None, problem: str | None) -> str | None:
+        """Writes the session's archive; gives what went wrong, and raises nothing."""
+        parts = self._parts
+        sources = Sources(
+            plan=self.plan,
+            ledger=parts.ledger if parts else None,
+            store=parts.store if parts else None,
+        )
+        try:
+            async with asyncio.timeout(EXPORT_SECONDS + 10):
+                await asyncio.to_thread(export_session, sources, document, problem)
+        except Exception as error:
+            _log.exception("the session cannot be exported")
+            return f"{type(error).__name__}: {error}"[:500]
+        return None
+
+    async def _requested(self, identifier: int) -> Job:
+        job = await self.books(self.parts().ledger.job, identifier)
+        if job is None or job.purpose is not Purpose.REQUESTED:
+            raise Refused("unknown_job", "there is no such job")
+        return job
+
+    def _refuse_draining(self) -> None:
+        if self.parts().finaliser.draining:
+            raise Refused("draining", "the session is being closed")
 
     def _refuse_unhealthy(self) -> None:
         if not self.health.ok():
             raise Refused(
                 "unhealthy", f"the evaluator has a problem with: {', '.join(self.health.parts())}"
             )
+
+
+def _resolve(wanted: Wanted, samples: Sequence[Sample]) -> Subset:
+    if wanted.samples is not None:
+        return choose_named(samples, wanted.samples)
+    if wanted.number is not None:
+        return draw(samples, wanted.number, wanted.seed)
+    return whole(samples)
 
 
 def _make_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from compiler.runtime.evaluator.disclosure import SHOWN_CHARACTERS, disclose, re
 from compiler.runtime.evaluator.documents import job_document
 from compiler.runtime.evaluator.outcomes import Failed, Lost, Outcome, Scored, summarise
 from compiler.runtime.evaluator.plan import Access
-from compiler.runtime.evaluator.records import Job, Purpose, State
+from compiler.runtime.evaluator.records import Job, Purpose, State, Subset
 from compiler.runtime.evaluator.results import Results
 
 
@@ -26,7 +26,8 @@ def job_of(outcomes: Sequence[Outcome]) -> Job:
         split="some",
         commit="c" * 40,
         tree="d" * 40,
-        samples=len(outcomes),
+        subset=Subset(ids=None, size=len(outcomes)),
+        recorded=None,
         state=State.DONE,
         starts=1,
         submitted=1.0,
@@ -58,16 +59,18 @@ TWO_THIRDS: list[Outcome] = [
 
 
 def test_tiers() -> None:
-    summary = summarise(TWO_THIRDS, 0.0)
-    assert result_of(Access.NO_ACCESS, summary) is None
-    assert result_of(Access.NON_VIEWABLE, summary) == {"score": 0.6667}
-    assert result_of(Access.VIEWABLE, summary) == {
+    job, summary = job_of(TWO_THIRDS), summarise(TWO_THIRDS, 0.0)
+    assert result_of(Access.NO_ACCESS, job, summary) is None
+    assert result_of(Access.NON_VIEWABLE, job, summary) == {"score": 0.6667}
+    assert result_of(Access.VIEWABLE, job, summary) == {
         "score": 2 / 3,
         "metrics": {"m": 1.0},
         "samples": 3,
         "scored": 2,
         "failed": 1,
         "lost": 0,
+        "complete": True,
+        "recorded": False,
     }
 
 

@@ -14,12 +14,13 @@ import pytest
 from compiler.runtime.evaluator import finalise as module
 from compiler.runtime.evaluator.dataset import Sample, read_samples
 from compiler.runtime.evaluator.engine import Engine
-from compiler.runtime.evaluator.finalise import FILE_NAME, Finaliser, finalise_seconds
+from compiler.runtime.evaluator.finalise import Finaliser, finalise_seconds
+from compiler.runtime.evaluator.finalization import FILE_NAME
 from compiler.runtime.evaluator.ledger import Ledger, open_ledger
 from compiler.runtime.evaluator.offload import Lane
 from compiler.runtime.evaluator.outcomes import Outcome
 from compiler.runtime.evaluator.plan import Plan, decode_plan
-from compiler.runtime.evaluator.records import Job, Purpose, Refused, State
+from compiler.runtime.evaluator.records import Job, Order, Purpose, Refused, State, Subset
 from compiler.runtime.evaluator.results import Results
 
 from .fakes import FAILING, FakeBackend
@@ -36,6 +37,16 @@ Json = dict[str, Any]
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_PAUSE", 0.0)
     monkeypatch.setattr(module, "DRAIN_SECONDS", 0.5)
+    monkeypatch.setattr("compiler.runtime.evaluator.engine.GRID_SECONDS", 0.001)
+
+
+def selection(**changes: Any) -> Json:
+    base = {"split": "validation", "mode": "auto_best", "rescore_top_k": 3, "baseline_floor": False}
+    return {**base, **changes}
+
+
+def target(split: str, key: str, *ids: str) -> Json:
+    return {"split": split, "reward_key": key, "sample_ids": list(ids) or None}
 
 
 def make_plan(folder: Path, **changes: Any) -> Plan:
@@ -62,15 +73,26 @@ class Session:
         self.engine = Engine(
             plan, backend, samples, self.ledger, self.results, self.books, self.disk
         )
-        self.finaliser = Finaliser(plan, self.engine, self.ledger, self.books)
+        self.exported: list[str] = []
+        self.finaliser = Finaliser(
+            plan, self.engine, self.ledger, self.books, samples, self._export
+        )
+
+    async def _export(self, document: str) -> str | None:
+        self.exported.append(document)
+        return None
 
     def receive(self, *names: str) -> None:
         """A name's commit and tree are its letter and its digit or letter, forty times."""
         for name in names:
             self.ledger.register(name[0] * 40, name[-1] * 40)
 
-    async def evaluate(self, split: str, commit: str) -> Job:
-        job = await self.engine.submit(split, commit * 40)
+    async def order(self, split: str, commit: str, *ids: str) -> Job:
+        subset = Subset(ids=ids or None, size=len(ids) or SAMPLES[split])
+        return await self.engine.submit(Order(split=split, commit=commit, subset=subset))
+
+    async def evaluate(self, split: str, commit: str, *ids: str) -> Job:
+        job = await self.order(split, commit * 40, *ids)
         return await self.ended(job.id)
 
     async def ended(self, identifier: int) -> Job:
@@ -127,8 +149,8 @@ def test_the_better_candidate_is_chosen_and_scored(tmp_path: Path) -> None:
     document = play(make_plan(tmp_path), {"1" * 40: [0.25], "2" * 40: [0.5]}, ["c1", "d2"])
     assert document["selection"]["chosen"]["commit"] == "d" * 40
     assert document["rewards"] == {"reward": 0.5}
-    assert [c["rescored"] for c in document["selection"]["candidates"]] == [0.5, 0.25]
-    assert [c["job"] for c in document["selection"]["candidates"]] == ["2", "1"]
+    assert [c["rescored"] for c in document["selection"]["candidates"]] == [0.5, 0.25, None]
+    assert [c["jobs"] for c in document["selection"]["candidates"]] == [["2"], ["1"], []]
     assert document["problem"] is None
     assert (document["targets"][0]["samples"], document["targets"][0]["lost"]) == (10, 0)
 
@@ -147,21 +169,21 @@ def test_ties_go_to_the_tree_received_earlier(tmp_path: Path) -> None:
     chosen = document["selection"]["chosen"]
     assert (chosen["commit"], chosen["tree"]) == ("d" * 40, "2" * 40)
     assert "earliest" in chosen["why"]
-    assert len(document["selection"]["candidates"]) == 2
+    assert [c["score"] for c in document["selection"]["candidates"]] == [0.5, 0.5, None]
 
 
 def test_the_shortlist_has_the_best_distinct_trees(tmp_path: Path) -> None:
-    plan = make_plan(tmp_path, selection={"split": "validation", "rescore_top_k": 2})
+    plan = make_plan(tmp_path, selection=selection(rescore_top_k=2))
     table: Table = {str(n) * 40: [n / 10] for n in range(1, 6)}
     document = play(plan, table, ["c1", "d2", "e3", "f4", "75", "85"])
-    assert [c["rescored"] for c in document["selection"]["candidates"]] == [0.5, 0.4] + [None] * 3
+    assert [c["rescored"] for c in document["selection"]["candidates"]] == [0.5, 0.4] + [None] * 4
     assert document["selection"]["chosen"]["commit"] == "7" * 40
     assert document["seen"][6:] == [("5" * 40, 10), ("4" * 40, 10), ("5" * 40, 10)]
 
 
 def test_without_candidates_the_baseline_stands(tmp_path: Path) -> None:
     document = play(make_plan(tmp_path), {BASE_TREE: [0.125]}, [])
-    assert document["selection"]["candidates"] == []
+    assert [c["jobs"] for c in document["selection"]["candidates"]] == [[]]
     assert document["selection"]["chosen"]["commit"] == BASE
     assert "no candidate" in document["selection"]["chosen"]["why"]
     assert document["rewards"] == {"reward": 0.125}
@@ -188,7 +210,7 @@ def test_failures_of_the_candidate_count_and_are_a_reward(tmp_path: Path) -> Non
 
 
 def test_a_target_that_stays_invalid_gives_no_rewards(tmp_path: Path) -> None:
-    targets = [{"split": "test", "reward_key": "a"}, {"split": "secret", "reward_key": "b"}]
+    targets = [target("test", "a"), target("secret", "b")]
     plan = make_plan(tmp_path, targets=targets)
     document = play(plan, {"1" * 40: [0.5, 0.5, 0.5, None]}, ["c1"])
     assert document["rewards"] is None
@@ -213,7 +235,7 @@ def test_retries_are_bounded_over_the_whole(tmp_path: Path) -> None:
 
 
 def test_targets_on_one_split_are_scored_once(tmp_path: Path) -> None:
-    targets = [{"split": "test", "reward_key": "a"}, {"split": "test", "reward_key": "b"}]
+    targets = [target("test", "a"), target("test", "b")]
     document = play(make_plan(tmp_path, targets=targets), {BASE_TREE: [0.25, 0.75]}, [])
     assert document["rewards"] == {"a": 0.25, "b": 0.25}
 
@@ -256,20 +278,20 @@ def test_a_crash_in_the_middle_resumes(tmp_path: Path, finished: int) -> None:
     run(plan, table, crash)
     document = run(plan, table, Session.finalise)
     assert document["rewards"] == {"reward": 0.75}
-    assert [c["rescored"] for c in document["selection"]["candidates"]] == [0.75, 0.5, 0.25]
+    assert [c["rescored"] for c in document["selection"]["candidates"]] == [0.75, 0.5, 0.25, None]
 
 
 def test_the_seal_cancels_what_waits_and_drains_the_selection_split(tmp_path: Path) -> None:
     async def act(session: Session) -> Json:
         session.receive("c1", "d2")
         session.backend.gate.clear()
-        running = await session.engine.submit("validation", "c" * 40)
-        waiting = await session.engine.submit("validation", "d" * 40)
+        running = await session.order("validation", "c" * 40)
+        waiting = await session.order("validation", "d" * 40)
         await session.backend.started.wait()
         finalising = asyncio.create_task(session.finalise())
         await asyncio.sleep(0.1)
         with pytest.raises(Refused, match="over"):
-            await session.engine.submit("train", "c" * 40)
+            await session.order("train", "c" * 40)
         session.backend.gate.set()
         document = await finalising
         assert (await session.ended(running.id)).state is State.DONE
@@ -287,7 +309,7 @@ def test_draining_is_bounded(tmp_path: Path, split: str, most: float) -> None:
     async def act(session: Session) -> Json:
         session.receive("c1")
         session.backend.gate.clear()
-        job = await session.engine.submit(split, "c" * 40)
+        job = await session.order(split, "c" * 40)
         await session.backend.started.wait()
         finalising = asyncio.create_task(session.finalise())
         async with asyncio.timeout(most):
@@ -314,7 +336,7 @@ def test_one_at_a_time_in_the_order_of_arrival(tmp_path: Path) -> None:
     async def act(session: Session) -> list[tuple[str, int]]:
         session.receive("c1", "d2", "e3")
         session.backend.gate.clear()
-        jobs = [await session.engine.submit("train", c * 40) for c in "edc"]
+        jobs = [await session.order("train", c * 40) for c in "edc"]
         await asyncio.sleep(0.05)
         assert len(session.backend.seen) == 1
         session.backend.gate.set()
@@ -367,8 +389,8 @@ def test_a_restart_runs_again_what_was_cut_off(tmp_path: Path) -> None:
 
     async def cut(session: Session) -> None:
         session.backend.gate.clear()
-        await session.engine.submit("train", BASE)
-        await session.engine.submit("train", BASE)
+        await session.order("train", BASE)
+        await session.order("train", BASE)
         await session.backend.started.wait()
 
     async def resume(session: Session) -> list[State]:

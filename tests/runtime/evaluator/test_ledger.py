@@ -17,22 +17,33 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from compiler.runtime.evaluator.budget import MOST_REFUNDS, Amount
-from compiler.runtime.evaluator.ledger import FILE_NAME, MOST_STARTS, Ledger, open_ledger
+from compiler.runtime.evaluator.ledger import MOST_STARTS, Ledger, open_ledger
+from compiler.runtime.evaluator.ledger_file import FILE_NAME
 from compiler.runtime.evaluator.outcomes import Scored, summarise
-from compiler.runtime.evaluator.plan import Budget, Plan, decode_plan
+from compiler.runtime.evaluator.plan import Plan, decode_plan
 from compiler.runtime.evaluator.records import (
     Job,
     LedgerUnusable,
+    Order,
     Purpose,
     Received,
     Refused,
     State,
+    Subset,
 )
 
-from .house import SAMPLES, plan_of, short_folder
+from .house import SAMPLES, budget, plan_of, short_folder
 
 BASELINE, OTHER = "a" * 40, "c" * 40
 SUMMARY = summarise([Scored(score=0.5)], 0.0)
+
+
+def order(split: str, commit: str, *ids: str) -> Order:
+    """An evaluation of a whole split, or of the samples with these ids."""
+    whole = Subset(ids=None, size=SAMPLES[split])
+    return Order(
+        split=split, commit=commit, subset=Subset(ids=ids, size=len(ids)) if ids else whole
+    )
 
 
 def plan_in(folder: Path, **changes: Any) -> Plan:
@@ -67,10 +78,10 @@ def start(ledger: Ledger) -> Job:
 
 def test_a_job_is_paid_before_it_starts_and_keeps_its_place(ledger: Ledger) -> None:
     ledger.register(OTHER, "d" * 40)
-    first = ledger.reserve("train", OTHER)
-    second = ledger.reserve("train", BASELINE)
+    first = ledger.reserve(order("train", OTHER))
+    second = ledger.reserve(order("train", BASELINE))
     assert ledger.spent("train") == Amount(runs=2, samples=2 * SAMPLES["train"])
-    assert (first.state, first.tree, first.samples) == (State.QUEUED, "d" * 40, 6)
+    assert (first.state, first.tree, first.subset.size) == (State.QUEUED, "d" * 40, 6)
     assert start(ledger).id == first.id
     assert start(ledger).id == second.id
     assert ledger.start_next() is None
@@ -84,18 +95,18 @@ def test_a_job_is_paid_before_it_starts_and_keeps_its_place(ledger: Ledger) -> N
 @pytest.mark.parametrize(("split", "runs"), [("train", 3), ("validation", 4)])
 def test_spent_is_spent(ledger: Ledger, split: str, runs: int) -> None:
     for _ in range(runs):
-        ledger.reserve(split, BASELINE)
+        ledger.reserve(order(split, BASELINE))
     with pytest.raises(Refused) as caught:
-        ledger.reserve(split, BASELINE)
+        ledger.reserve(order(split, BASELINE))
     assert caught.value.code == "budget_spent"
     assert len(ledger.jobs(Purpose.REQUESTED)) == runs
 
 
 def test_a_price_larger_than_the_budget_is_refused_whole(tmp_path: Path) -> None:
-    budgets = [{"split": "train", "total_run_budget": None, "total_sample_budget": 5}]
+    budgets = [budget("train", samples=5)]
     ledger = open_ledger(plan_in(tmp_path, budgets=budgets))
     with pytest.raises(Refused):
-        ledger.reserve("train", BASELINE)
+        ledger.reserve(order("train", BASELINE))
     assert ledger.spent("train") == Amount(runs=0, samples=0)
     ledger.close()
 
@@ -103,13 +114,13 @@ def test_a_price_larger_than_the_budget_is_refused_whole(tmp_path: Path) -> None
 def test_refunds_are_for_the_machinery_and_capped(tmp_path: Path) -> None:
     ledger = open_ledger(plan_in(tmp_path, budgets=[]))
     for _ in range(MOST_REFUNDS):
-        ledger.reserve("train", BASELINE)
+        ledger.reserve(order("train", BASELINE))
         ledger.invalidate(start(ledger).id, "machinery")
         assert ledger.spent("train").runs == 0
-    ledger.reserve("train", BASELINE)
+    ledger.reserve(order("train", BASELINE))
     ledger.invalidate(start(ledger).id, "machinery")
     assert ledger.spent("train").runs == 1
-    ledger.reserve("train", BASELINE)
+    ledger.reserve(order("train", BASELINE))
     ledger.cancel(start(ledger).id, "cancelled")
     assert ledger.spent("train").runs == 2
     ledger.close()
@@ -117,7 +128,7 @@ def test_refunds_are_for_the_machinery_and_capped(tmp_path: Path) -> None:
 
 def test_unknown_commits_are_refused_and_known_ones_keep_their_order(ledger: Ledger) -> None:
     with pytest.raises(Refused) as caught:
-        ledger.reserve("train", OTHER)
+        ledger.reserve(order("train", OTHER))
     assert caught.value.code == "unknown_commit"
     first = ledger.register(OTHER, "d" * 40)
     assert ledger.register("e" * 40, "d" * 40).order == 2
@@ -127,14 +138,17 @@ def test_unknown_commits_are_refused_and_known_ones_keep_their_order(ledger: Led
 
 
 def test_the_seal_ends_everything_but_what_runs(ledger: Ledger) -> None:
-    running, waiting = ledger.reserve("train", BASELINE), ledger.reserve("train", BASELINE)
+    running, waiting = (
+        ledger.reserve(order("train", BASELINE)),
+        ledger.reserve(order("train", BASELINE)),
+    )
     start(ledger)
     sealed = ledger.seal()
     assert ledger.seal() == sealed == ledger.sealed_at()
     states = [job.state for job in ledger.jobs(Purpose.REQUESTED)]
     assert states == [State.RUNNING, State.CANCELLED]
     refusals: list[Callable[[], object]] = [
-        lambda: ledger.reserve("train", BASELINE),
+        lambda: ledger.reserve(order("train", BASELINE)),
         lambda: ledger.register(OTHER, "d" * 40),
     ]
     for refused in refusals:
@@ -156,8 +170,8 @@ def test_the_first_document_stands(ledger: Ledger) -> None:
 
 
 def test_a_restart_loses_and_refills_nothing(plan: Plan, ledger: Ledger) -> None:
-    ledger.reserve("train", BASELINE)
-    ledger.reserve("train", BASELINE)
+    ledger.reserve(order("train", BASELINE))
+    ledger.reserve(order("train", BASELINE))
     first = start(ledger)
     ledger = reopened(plan, ledger)
     assert [job.state for job in ledger.jobs(Purpose.REQUESTED)] == [State.QUEUED] * 2
@@ -173,10 +187,10 @@ def test_a_restart_loses_and_refills_nothing(plan: Plan, ledger: Ledger) -> None
 
 
 def test_a_restart_after_the_seal_cancels(plan: Plan, ledger: Ledger) -> None:
-    ledger.reserve("train", BASELINE)
+    ledger.reserve(order("train", BASELINE))
     start(ledger)
     ledger.seal()
-    ledger.enter(Purpose.TARGET, "test", ledger.candidates()[0])
+    ledger.enter(Purpose.TARGET, "test", ledger.candidates()[0], Subset(ids=None, size=10))
     ledger = reopened(plan, ledger)
     for purpose in (Purpose.REQUESTED, Purpose.TARGET):
         assert [job.state for job in ledger.jobs(purpose)] == [State.CANCELLED]
@@ -223,7 +237,7 @@ def _state(path: Path) -> None:
 def test_a_damaged_ledger_is_unusable(
     plan: Plan, ledger: Ledger, damage: Callable[[Path], None]
 ) -> None:
-    ledger.reserve("train", BASELINE)
+    ledger.reserve(order("train", BASELINE))
     ledger.close()
     damage(plan.paths.admin / FILE_NAME)
     with pytest.raises(LedgerUnusable):
@@ -231,7 +245,7 @@ def test_a_damaged_ledger_is_unusable(
 
 
 def test_nonsense_in_a_row_is_unusable(plan: Plan, ledger: Ledger) -> None:
-    ledger.reserve("train", BASELINE)
+    ledger.reserve(order("train", BASELINE))
     ledger.close()
     _state(plan.paths.admin / FILE_NAME)
     again = open_ledger(plan)
@@ -247,7 +261,7 @@ def test_a_ledger_of_another_task_is_refused(tmp_path: Path, ledger: Ledger) -> 
 
 
 def test_a_second_evaluator_on_the_same_state_is_refused(plan: Plan, ledger: Ledger) -> None:
-    ledger.reserve("train", BASELINE)
+    ledger.reserve(order("train", BASELINE))
     with pytest.raises(LedgerUnusable, match="locked"):
         open_ledger(plan)
 
@@ -286,7 +300,7 @@ def folder_room(folder: Path) -> int:
 def _reserve_until_unusable(ledger: Ledger) -> int:
     for granted in range(10_000):
         try:
-            ledger.reserve("train", BASELINE)
+            ledger.reserve(order("train", BASELINE))
             ledger.complete(start(ledger).id, SUMMARY)
         except LedgerUnusable:
             return ledger.spent("train").runs if granted else 0
@@ -294,14 +308,14 @@ def _reserve_until_unusable(ledger: Ledger) -> int:
 
 
 def test_parallel_requests_never_overspend(tmp_path: Path) -> None:
-    budgets = [{"split": "train", "total_run_budget": 17, "total_sample_budget": None}]
+    budgets = [budget("train", runs=17)]
     ledger = open_ledger(plan_in(tmp_path, budgets=budgets))
     granted: list[int] = []
 
     def ask() -> None:
         for _ in range(5):
             try:
-                granted.append(ledger.reserve("train", BASELINE).id)
+                granted.append(ledger.reserve(order("train", BASELINE)).id)
             except Refused:
                 continue
 
@@ -319,10 +333,10 @@ KILLED = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from tests.runtime.evaluator.test_ledger import BASELINE, open_ledger, plan_in
+from tests.runtime.evaluator.test_ledger import BASELINE, open_ledger, order, plan_in
 ledger = open_ledger(plan_in(Path(sys.argv[2]), budgets=[]))
 while True:
-    print(ledger.reserve("train", BASELINE).id, flush=True)
+    print(ledger.reserve(order("train", BASELINE)).id, flush=True)
     ledger.invalidate(ledger.start_next().id, "x") if ledger.spent("train").runs % 3 == 0 else None
 """
 
@@ -343,7 +357,7 @@ def test_whatever_was_granted_survives_a_kill(tmp_path: Path, jobs: int) -> None
     ledger.close()
 
 
-TOTALS = Budget(split="train", runs=7, samples=25, samples_per_run=None)
+TOTALS = Amount(runs=7, samples=25)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -352,7 +366,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = short_folder()
-        budgets = [{"split": "train", "total_run_budget": 7, "total_sample_budget": 25}]
+        budgets = [budget("train", runs=7, samples=25)]
         self.plan = plan_in(self.folder.__enter__(), budgets=budgets)
         self.ledger = open_ledger(self.plan)
         self.paid: set[int] = set()
@@ -367,10 +381,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def reserve(self) -> None:
         sealed = self.ledger.sealed_at() is not None
         if not sealed and len(self.paid) < 4:
-            self.paid.add(self.ledger.reserve("train", BASELINE).id)
+            self.paid.add(self.ledger.reserve(order("train", BASELINE)).id)
             return
         with pytest.raises(Refused) as caught:
-            self.ledger.reserve("train", BASELINE)
+            self.ledger.reserve(order("train", BASELINE))
         assert caught.value.code == ("sealed" if sealed else "budget_spent")
 
     @rule()
@@ -402,7 +416,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def finalise(self) -> None:
-        self.ledger.enter(Purpose.RESCORE, "train", self.ledger.candidates()[0])
+        whole = Subset(ids=None, size=6)
+        self.ledger.enter(Purpose.RESCORE, "train", self.ledger.candidates()[0], whole)
 
     @precondition(lambda self: len(self.paid) == 4)
     @rule()
@@ -413,8 +428,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def spent_is_what_was_paid(self) -> None:
         spent = self.ledger.spent("train")
         assert spent == Amount(runs=len(self.paid), samples=6 * len(self.paid))
-        assert 0 <= spent.runs <= (TOTALS.runs or 0)
-        assert 0 <= spent.samples <= (TOTALS.samples or 0)
+        assert 0 <= spent.runs <= (TOTALS.runs)
+        assert 0 <= spent.samples <= (TOTALS.samples)
 
 
 LedgerMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

@@ -378,7 +378,7 @@ BAD_REQUESTS: list[tuple[str, str, object, int, str]] = [
     (*EVAL, b"", 422, "bad_body"),
     (*EVAL, b"\xff", 422, "bad_body"),
     (*EVAL, b"[" * 16000, 422, "bad_body"),
-    (*EVAL, b"x" * 20000, 413, "body_too_large"),
+    (*EVAL, b"x" * 300000, 413, "body_too_large"),
     ("POST", "/candidates", {}, 422, "bad_body"),
 ]
 
@@ -441,6 +441,8 @@ def test_the_baseline_can_be_evaluated_without_being_sent(idle: Evaluator) -> No
         "split",
         "commit",
         "tree",
+        "selection",
+        "recorded",
         "state",
         "submitted",
         "finished",

@@ -149,7 +149,7 @@ def processes_of(uids: range) -> list[str]:
     return found
 
 
-def wait_until(condition: Any, seconds: float = 10.0) -> None:
+def wait_until(condition: Any, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -165,7 +165,7 @@ def make_plan(root: Path, slots: int = 2, **changes: Any) -> dict[str, Any]:
         "slots": [str(root / f"slots/{index}") for index in range(slots)],
         "uid_base": free_uid_base(),
         "command": ["/usr/bin/python3", "-I", "-S", "{workspace}/solve.py", "{input}", "{output}"],
-        "sample_timeout": 20,
+        "sample_timeout": 60,
         "scratch": SCRATCH,
         "environment": {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
         "limits": {
