@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.checks.registry import check_build, check_inputs, check_plan
+from compiler.checks.registry import check_bare, check_build, check_inputs, check_plan
 from compiler.diagnostics.diagnostic import Diagnostic, has_errors
 from compiler.ir.build import Bare, Build
 from compiler.ir.project import Inputs, Project, complete
@@ -50,7 +50,8 @@ def understand(
     if written is None or has_errors(found):
         return None, document.text, found
     build = fill_defaults(written)
-    return build, document.text, found if isinstance(build, Bare) else (*found, *check_build(build))
+    more = check_bare(build) if isinstance(build, Bare) else check_build(build)
+    return build, document.text, (*found, *more)
 
 
 def judge(inputs: Inputs) -> Found:

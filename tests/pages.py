@@ -24,6 +24,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -174,8 +175,8 @@ def _replace_keys(base: str, changes: str) -> str:
 
 def _keys(text: str) -> Iterator[tuple[str, str]]:
     """The top-level keys in order, each with its lines."""
-    starts = [match.start() for match in _KEY.finditer(text)]
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    starts = [*(match.start() for match in _KEY.finditer(text)), len(text)]
+    for start, end in pairwise(starts):
         yield text[start:].partition(":")[0], text[start:end]
 
 

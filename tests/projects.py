@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from compiler import pipeline
 from compiler.diagnostics.diagnostic import Diagnostic, has_errors
-from compiler.edge.read_project import read_project
-from compiler.ir.build import Build
-from compiler.ir.project import Project
+from compiler.edge.read_project import read_inputs
+from compiler.ir.build import Bare, Build
+from compiler.ir.project import Project, complete
 
 REQUIRED: Final[Mapping[str, Any]] = {
     "name": "org/small",
@@ -103,10 +103,10 @@ def read(build_file: Path) -> tuple[Project | None, tuple[Diagnostic, ...]]:
     build, _, found = pipeline.understand(build_file.read_bytes(), str(build_file), {})
     if build is None:
         return None, found
-    project, more = read_project(build, build_file.parent)
-    if project is None:
-        return None, (*found, *more)
-    return project, (*found, *more, *pipeline.judge(project))
+    assert not isinstance(build, Bare)
+    inputs, problems = read_inputs(build, build_file.parent)
+    found = (*found, *problems, *pipeline.judge(inputs))
+    return (None if has_errors(found) else complete(inputs)), found
 
 
 def project_of(build_file: Path) -> Project:

@@ -11,6 +11,7 @@ from compiler.checks.effects import check_effects
 from compiler.checks.extra_args import check_extra_args
 from compiler.checks.known_splits import check_known_splits
 from compiler.checks.name_case import check_name_case
+from compiler.checks.nothing_to_write import check_nothing_to_write
 from compiler.checks.partition import check_partition
 from compiler.checks.read_only_paths import check_read_only_paths
 from compiler.checks.repeated_names import check_repeated_names
@@ -25,11 +26,13 @@ from compiler.checks.task_source import check_task_source
 from compiler.checks.timeouts import check_timeouts
 from compiler.checks.trust_boundary import check_trust_boundary
 from compiler.diagnostics.diagnostic import Diagnostic
-from compiler.ir.build import ModeA, ModeB, Task
+from compiler.ir.build import Bare, ModeA, ModeB, Task
 from compiler.ir.project import Inputs
 from compiler.ir.task_plan import TaskPlan
 
 type Found = Iterable[Diagnostic]
+
+BARE_CHECKS: Final[tuple[Callable[[Bare], Found], ...]] = (check_nothing_to_write,)
 
 BUILD_CHECKS: Final[tuple[Callable[[Task], Found], ...]] = (
     check_known_splits,
@@ -56,6 +59,11 @@ INPUT_CHECKS: Final[tuple[Callable[[Inputs], Found], ...]] = (
 )
 
 PLAN_CHECKS: Final[tuple[Callable[[Task, TaskPlan], Found], ...]] = (check_trust_boundary,)
+
+
+def check_bare(build: Bare) -> tuple[Diagnostic, ...]:
+    """What there is to say of a build without a task."""
+    return tuple(d for check in BARE_CHECKS for d in check(build))
 
 
 def check_build(build: ModeA | ModeB) -> tuple[Diagnostic, ...]:

@@ -11,7 +11,7 @@ from compiler.ir.project import Inputs
 def check_sample_counts(inputs: Inputs) -> Iterator[Diagnostic]:
     """MOR214 for a split below its own minimum, MOR215 for a budget below it."""
     build = inputs.build
-    counts = {data.split: len(data.ids) for data in inputs.data}
+    counts = {data.split: len(data.ids) for data in inputs.data if data.whole}
     for split in build.splits:
         samples = counts.get(split.name, 0)
         if split.evaluable and 0 < samples < split.min_samples:

@@ -20,7 +20,7 @@ def check_split_data(inputs: Inputs) -> Iterator[Diagnostic]:
     for split in build.splits:
         if split.name not in found:
             yield _missing(inputs, split, sorted(found))
-        elif not found[split.name].ids:
+        elif found[split.name].whole and not found[split.name].ids:
             yield _empty(inputs, split, found[split.name].file)
     for name in sorted(set(found) - {split.name for split in build.splits}):
         place = found[name].place

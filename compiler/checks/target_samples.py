@@ -12,7 +12,7 @@ from compiler.ir.project import Inputs
 def check_target_samples(inputs: Inputs) -> Iterator[Diagnostic]:
     """MOR211 for a target on an empty split, MOR213 for a sample that is not in it."""
     build = inputs.build
-    ids = {data.split: data.ids for data in inputs.data}
+    ids = {data.split: data.ids for data in inputs.data if data.whole}
     for target in build.targets:
         known = ids.get(target.split)
         if known is None:

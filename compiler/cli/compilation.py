@@ -109,7 +109,8 @@ def compile_input(given: Input, keep: Path | None = None) -> Outcome:
     With ``keep``, a folder or one to be, the files can be written: what is too large for memory is
     kept on its disk meanwhile.
     """
-    read = _Reading(given=given, spool=None if keep is None else open_spool(keep))
+    ending = click.get_current_context().with_resource
+    read = _Reading(given=given, spool=None if keep is None else ending(open_spool(keep)))
     outcome = read.run()
     show_diagnostics(read.found, read.texts, given)
     if outcome is None:

@@ -43,9 +43,18 @@ def read_partition(
         for split, path in build.partition_files
     ]
     data = []
-    for split, ids, path in [*written, *from_files]:
-        place = build.places.value(*path)
-        data.append(SplitData(split=split, file=f"{split}.json", ids=ids, source=None, place=place))
+    for split, names, path in [*written, *from_files]:
+        ids, place = names or (), build.places.value(*path)
+        data.append(
+            SplitData(
+                split=split,
+                file=f"{split}.json",
+                ids=ids,
+                source=None,
+                place=place,
+                whole=names is not None,
+            )
+        )
         _learn(build, split, ids, place, hidden)
     return tuple(data)
 
@@ -59,23 +68,23 @@ def _learn(build: ModeB, split: str, ids: tuple[str, ...], place: Span, hidden: 
 
 def _read_names(
     build: ModeB, split: str, path: str, root: Path, found: list[Diagnostic]
-) -> tuple[str, ...]:
+) -> tuple[str, ...] | None:
     place = build.places.value("partition_files", split)
     what = f"the partition file of `{split}`"
     file = find_path(build, place, path, what, root, found, folder=False)
     if file is None:
-        return ()
+        return None
     try:
         names: Any = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         found.append(diagnostic("MOR224", place, file=path, problem=str(error)))
-        return ()
+        return None
     if not isinstance(names, list):
         found.append(diagnostic("MOR224", place, file=path, problem="it is not a list"))
-        return ()
+        return None
     wrong = next((n for n in names if not isinstance(n, str) or not is_task_name(n)), None)
     if wrong is not None:
         problem = f"{json.dumps(wrong)[:80]} is not the name of a task's folder"
         found.append(diagnostic("MOR224", place, file=path, problem=problem))
-        return ()
+        return None
     return tuple(names)

@@ -57,6 +57,7 @@ class SplitData:
     """A split's samples: their ids in order, the name of its file, and where that lies here.
 
     ``source`` None: the file is made from the ids. ``place`` is where to complain about it.
+    ``whole`` False: some of it could not be read, so what is there says nothing of the rest.
     """
 
     split: str
@@ -64,6 +65,7 @@ class SplitData:
     ids: tuple[str, ...]
     source: str | None
     place: Span
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

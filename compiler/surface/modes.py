@@ -39,7 +39,7 @@ def check_modes(document: Document) -> Iterator[Diagnostic]:
             if key not in _ALWAYS:
                 yield diagnostic("MOR127", document.places.key(key), key=key)
         return
-    mode = data.get("mode", "")
+    mode = data["mode"] if isinstance(data.get("mode"), str) else ""
     for key in (*_NEEDED, *_NEEDED_BY_MODE.get(mode, ())):
         if key not in data:
             place = document.places.key("mode" if "mode" in data else "agent_repo")
