@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
+from compiler.edge.arrow_lines import ArrowProblem, stream_lines
 from compiler.edge.world import WorldError
 from compiler.ir.project import Archive
-from compiler.output.file_set import Archived, Content, Copied, Linked, Made
+from compiler.output.file_set import Archived, Content, Converted, Copied, Linked, Made
 
 _CHUNK: Final = 1024 * 1024
 
@@ -22,6 +23,8 @@ def stream_content(content: Content) -> Iterator[bytes]:
         yield os.fsencode(content.target)
     elif isinstance(content, Archived):
         yield from _stream_archive(content.archive)
+    elif isinstance(content, Converted):
+        yield from _stream_tables(content)
     else:
         yield from _stream_copy(content)
 
@@ -33,6 +36,13 @@ def _stream_copy(content: Copied) -> Iterator[bytes]:
                 yield piece
     except OSError as error:
         raise WorldError(f"cannot read {content.source}: {error.strerror}") from error
+
+
+def _stream_tables(content: Converted) -> Iterator[bytes]:
+    try:
+        yield from stream_lines(content.tables)
+    except ArrowProblem as problem:
+        raise WorldError(f"cannot read {', '.join(content.tables)}: {problem}") from problem
 
 
 def _stream_archive(archive: Archive) -> Iterator[bytes]:

@@ -56,8 +56,9 @@ class Baseline:
 class SplitData:
     """A split's samples: their ids in order, the name of its file, and where that lies here.
 
-    ``source`` None: the file is made from the ids. ``place`` is where to complain about it.
-    ``whole`` False: some of it could not be read, so what is there says nothing of the rest.
+    ``tables`` are the Arrow files here that its file is made from. Without them and with ``source``
+    None it is made from the ids. ``place`` is where to complain about it. ``whole`` False: some of
+    it could not be read, so what is there says nothing of the rest.
     """
 
     split: str
@@ -65,6 +66,7 @@ class SplitData:
     ids: tuple[str, ...]
     source: str | None
     place: Span
+    tables: tuple[str, ...] | None = None
     whole: bool = True
 
 

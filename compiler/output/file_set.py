@@ -40,7 +40,14 @@ class Archived:
     archive: Archive
 
 
-type Content = Made | Copied | Linked | Archived
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The rows of Arrow files as lines of JSON."""
+
+    tables: tuple[str, ...]
+
+
+type Content = Made | Copied | Linked | Archived | Converted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from compiler.ir.task_plan import TaskPlan
 from compiler.output.file_set import (
     FILE_MODE,
     Archived,
+    Converted,
     Copied,
     File,
     copy_file,
@@ -88,7 +89,10 @@ def _render_evaluator(project: Project) -> dict[str, File]:
         f"{folder}/mooring": make_program(render_shim("evaluator")),
     }
     for data in project.inputs.data:
-        if data.source is None:
+        if data.tables is not None:
+            content = Converted(data.tables)
+            files[f"{folder}/data/{data.file}"] = File(content=content, mode=FILE_MODE)
+        elif data.source is None:
             files[f"{folder}/cases/{data.file}"] = make_file(render_json(list(data.ids)))
         else:
             files[f"{folder}/data/{data.file}"] = File(content=Copied(data.source), mode=FILE_MODE)
