@@ -10,7 +10,7 @@ from typing import Any, Final
 from compiler import pipeline
 from compiler.diagnostics.diagnostic import Diagnostic, has_errors
 from compiler.edge.read_project import read_inputs
-from compiler.ir.build import Bare, Build
+from compiler.ir.build import Bare, Build, ModeA
 from compiler.ir.project import Project, complete
 
 REQUIRED: Final[Mapping[str, Any]] = {
@@ -66,6 +66,13 @@ def build_of(changes: Mapping[str, Any] | None = None) -> Build:
     build, found = understand(changes)
     assert build is not None, found
     assert not has_errors(found), found
+    return build
+
+
+def task_of(changes: Mapping[str, Any] | None = None) -> ModeA:
+    """The same, for what only a build of mode A has."""
+    build = build_of(changes)
+    assert isinstance(build, ModeA)
     return build
 
 
