@@ -1,8 +1,8 @@
 """The pages of `mooring explain`: their form, and how their examples are run.
 
-A page is Markdown: a title ``# MORnnn: <what>``, prose, then ``## Wrong`` and ``## Mended``. Each of
-the two is an example: a fresh copy of the base project below, changed by the fenced blocks of the
-section. A block's info string says what it is:
+A page is Markdown: a title ``# MORnnn: <what>``, prose, then ``## Wrong`` and ``## Mended``. Each
+of the two is an example: a fresh copy of the base project below, changed by the fenced blocks of
+the section. A block's info string says what it is:
 
 - ``yaml build.yaml``: top-level keys that replace those of the base project's build file, or are
   added at its end; a line ``# without: KEY`` removes a key. With ``mode: B`` the base is that of
@@ -12,25 +12,21 @@ section. A block's info string says what it is:
 - ``sh``: commands run in the project's folder after the files are written.
 - ``console``: one line ``$ mooring ...``, the command that is run instead of `mooring check`.
 
-Wrong gives exactly the page's code, beside those in a line ``Also reported: MORnnn, MORnnn.``; Mended
-gives no error, and not the code.
+Wrong gives exactly the page's code, beside those in a line ``Also reported: MORnnn, MORnnn.``;
+Mended gives no error, and not the code.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from click.testing import CliRunner, Result
-
-from compiler.cli.main import group
+from tests.commands import run_script
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGES: Final = ROOT / "compiler" / "diagnostics" / "pages"
@@ -41,7 +37,6 @@ _FENCE: Final = re.compile(r"^```(\S+)(?: (\S+))?( whole)?\n(.*?)^```$", re.MULT
 _ALSO: Final = re.compile(r"^Also reported: (.+)\.$", re.MULTILINE)
 _KEY: Final = re.compile(r"^([a-z_]+):", re.MULTILINE)
 _WITHOUT: Final = re.compile(r"^# without: (\w+)\n", re.MULTILINE)
-_TOLD: Final = re.compile(r"^\S.*: (error|warning|note)\[(MOR\d+)\]: ", re.MULTILINE)
 
 _SPLITS: Final = """\
 splits:
@@ -187,37 +182,3 @@ def write_example(example: Example, folder: Path) -> None:
         (folder / path).write_text(text, "utf-8")
     if example.script:
         run_script(["bash", "-eu", "-c", example.script], folder)
-
-
-def run_script(argv: list[str], folder: Path) -> None:
-    """Run a program that prepares a project; git gets an identity, and nobody's configuration."""
-    who = {f"GIT_{role}_{what}": "a@b.example" for role in _ROLES for what in ("NAME", "EMAIL")}
-    quiet = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
-    defaults = {
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": "init.defaultBranch",
-        "GIT_CONFIG_VALUE_0": "main",
-        "GIT_CONFIG_KEY_1": "advice.addEmbeddedRepo",
-        "GIT_CONFIG_VALUE_1": "false",
-    }
-    environment = {"PATH": os.environ["PATH"], **who, **quiet, **defaults}
-    done = subprocess.run(
-        argv, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
-_ROLES: Final = ("AUTHOR", "COMMITTER")
-
-
-def call_mooring(arguments: tuple[str, ...]) -> Result:
-    """The command in this process; only its own exits are no error of the test."""
-    result = CliRunner().invoke(group, arguments, standalone_mode=False)
-    if result.exception is not None:
-        raise result.exception
-    return result
-
-
-def told(result: Result) -> dict[str, str]:
-    """The codes of what a command complained of, each with its severity."""
-    return {code: severity for severity, code in _TOLD.findall(result.stderr)}

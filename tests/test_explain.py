@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from compiler.diagnostics.codes import CODES
-from tests.pages import PAGES, call_mooring, read_page, told, write_example
+from tests.commands import call_mooring, told
+from tests.pages import PAGES, read_page, write_example
 
 # Codes that no project can cause, with the test that does.
 WITHOUT_EXAMPLE = {
@@ -46,14 +47,14 @@ def test_the_page_says_what_it_is_and_what_it_means(code: str) -> None:
 def test_the_wrong_example_gives_the_code(code: str, project: Path) -> None:
     example = read_page(code).examples["Wrong"]
     write_example(example, project)
-    assert set(told(call_mooring(example.arguments))) == {code, *example.also}
+    assert set(told(call_mooring(example.arguments).stderr)) == {code, *example.also}
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
 def test_the_mended_example_has_no_errors(code: str, project: Path) -> None:
     example = read_page(code).examples["Mended"]
     write_example(example, project)
-    found = told(call_mooring(example.arguments))
+    found = told(call_mooring(example.arguments).stderr)
     assert code not in found
     assert "error" not in found.values()
 

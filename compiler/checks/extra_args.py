@@ -8,8 +8,8 @@ from typing import Final
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.ir.build import ModeB, Task
 
-# Flags of `harbor run` that the nested run is made of, with the key that sets each. Harbor takes
-# the forms `--flag value`, `--flag=value`, `-f value` and `-fvalue`.
+# Flags of `harbor run` that the nested run is made of, with the key that sets each, or why there is
+# none. Harbor takes the forms `--flag value`, `--flag=value`, `-f value` and `-fvalue`.
 CONTROLLED: Final[dict[str, str]] = {
     "--agent": "harbor.agent_import_path",
     "-a": "harbor.agent_import_path",
@@ -45,21 +45,21 @@ CONTROLLED: Final[dict[str, str]] = {
     "-r": "harbor.max_retries",
     "--retry-include": "harbor.retry.include",
     "--retry-exclude": "harbor.retry.exclude",
-    "--config": "the other keys of `harbor`",
-    "-c": "the other keys of `harbor`",
-    "--jobs-dir": "nothing: results are read from a folder of mooring's",
-    "-o": "nothing: results are read from a folder of mooring's",
-    "--job-name": "nothing: results are read from a folder of mooring's",
-    "--yes": "nothing: it is always given",
-    "-y": "nothing: it is always given",
-    "--quiet": "nothing: it is always given",
-    "-q": "nothing: it is always given",
-    "--disable-verification": "nothing: without verification there is no score",
-    "--verifier": "nothing: the tasks' own verifiers decide",
-    "--verifier-import-path": "nothing: the tasks' own verifiers decide",
-    "--install-only": "nothing: candidates are run",
-    "--dry-run": "nothing: candidates are run",
-    "--print-config": "nothing: candidates are run",
+    "--config": "the keys of `harbor` say it all",
+    "-c": "the keys of `harbor` say it all",
+    "--jobs-dir": "results are read from a folder of mooring's",
+    "-o": "results are read from a folder of mooring's",
+    "--job-name": "results are read from a folder of mooring's",
+    "--yes": "it is always given",
+    "-y": "it is always given",
+    "--quiet": "it is always given",
+    "-q": "it is always given",
+    "--disable-verification": "without verification there is no score",
+    "--verifier": "the tasks' own verifiers decide",
+    "--verifier-import-path": "the tasks' own verifiers decide",
+    "--install-only": "candidates are run",
+    "--dry-run": "candidates are run",
+    "--print-config": "candidates are run",
 }
 _SHORT: Final = 2
 
@@ -72,7 +72,12 @@ def check_extra_args(build: Task) -> Iterator[Diagnostic]:
         flag = controlled_flag(word)
         if flag is not None:
             place = build.places.value("harbor", "extra_args", i)
-            yield diagnostic("MOR227", place, flag=flag, hint=f"it is set by {CONTROLLED[flag]}")
+            yield diagnostic("MOR227", place, flag=flag, hint=_hint(flag))
+
+
+def _hint(flag: str) -> str:
+    setting = CONTROLLED[flag]
+    return setting if " " in setting else f"set `{setting}` instead"
 
 
 def controlled_flag(word: str) -> str | None:

@@ -33,7 +33,8 @@ def check_split_data(inputs: Inputs) -> Iterator[Diagnostic]:
 def _missing(inputs: Inputs, split: Split, known: list[str]) -> Diagnostic:
     place = inputs.build.places.value(*split.path, "split")
     near = suggest_name(split.name, known)
-    listed = f"there is data for: {', '.join(known) or 'nothing'}"
+    what = "data" if isinstance(inputs.build, ModeA) else "a partition"
+    listed = f"there is {what} for: {', '.join(known) or 'no split'}"
     hint = f"did you mean `{near}`?" if near else listed
     if isinstance(inputs.build, ModeA):
         file = f"{split.name}.jsonl"

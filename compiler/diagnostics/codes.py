@@ -202,7 +202,7 @@ CODES: Final[dict[str, Code]] = {
         "the baseline has no files", "point `agent_repo` at the folder with the agent's files"
     ),
     "MOR307": _warning(
-        "what is not committed is not in the baseline ({count} changed): {paths}",
+        "{count} uncommitted, so not in the baseline: {paths}",
         "commit them, or use `agent_ref: WORKTREE` to take the files as they lie",
     ),
     "MOR308": _error(

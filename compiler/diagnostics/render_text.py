@@ -81,7 +81,7 @@ def _filled(template: str, d: Diagnostic) -> str:
 def _shown(value: Param) -> str:
     if isinstance(value, tuple):
         return ", ".join(f"`{item}`" for item in value)
-    text = str(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= _WIDEST_LINE else text[: _WIDEST_LINE - 1] + "…"
 
 

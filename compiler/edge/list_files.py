@@ -53,5 +53,5 @@ def _source_file(full: str, path: str, root: str) -> SourceFile | str:
             return "link that leaves the folder"
         return SourceFile(path=path, source=full, mode=0o777, link=target)
     if not stat.S_ISREG(mode):
-        return "special file"
+        return "pipe, socket or device"
     return SourceFile(path=path, source=full, mode=0o755 if mode & stat.S_IXUSR else 0o644)

@@ -60,9 +60,11 @@ def _ref_place(build: Task) -> Span:
     return build.places.value("agent_ref" if build.places.has("agent_ref") else "agent_repo")
 
 
-def _unknown_ref(build: Task, ref: str, hint: str) -> Diagnostic:
-    repository = f"`{build.seed.repository}`"
-    return diagnostic("MOR302", _ref_place(build), ref=ref, repository=repository, hint=hint)
+def _unknown_ref(
+    build: Task, ref: str, hint: str, problem: str = "names no commit of"
+) -> Diagnostic:
+    repository, place = f"`{build.seed.repository}`", _ref_place(build)
+    return diagnostic("MOR302", place, ref=ref, problem=problem, repository=repository, hint=hint)
 
 
 def _resolve(
@@ -73,7 +75,7 @@ def _resolve(
         return tree, None
     if tree == "":
         hint = "the folder is not in that commit: commit it, or use `agent_ref: WORKTREE`"
-        return None, _unknown_ref(build, ref, hint)
+        return None, _unknown_ref(build, ref, hint, "has no file of")
     if ref == "HEAD" and not git.has_commits(repository):
         shown = f"`{build.seed.repository}`"
         return None, diagnostic("MOR303", _ref_place(build), repository=shown)
@@ -122,7 +124,7 @@ def read_entry(full: bytes, path: bytes, object_format: str) -> TreeEntry | str 
             blob = hash_object("blob", file.read(), object_format)
         kind = EXECUTABLE if mode & stat.S_IXUSR else FILE
         return TreeEntry(mode=kind, blob=blob, path=path, source=full)
-    return "submodule" if stat.S_ISDIR(mode) else "special file"
+    return "submodule" if stat.S_ISDIR(mode) else "pipe, socket or device"
 
 
 def _finish(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from compiler import resources
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
+from compiler.diagnostics.suggest import suggest_name
 from compiler.source.document import Document
 
 # Keys that mean something without a task.
@@ -24,6 +26,7 @@ _OF_MODE: Final = {
     ),
     "B": ("harbor", "inner_task", "partition", "partition_files"),
 }
+_MOST_KEYS: Final = 3
 _NEEDED: Final = ("mode", "splits", "selection_split", "targets")
 _NEEDED_BY_MODE: Final = {
     "A": ("dataset", "input_fields", "command", "task_project", "task_module"),
@@ -32,16 +35,21 @@ _NEEDED_BY_MODE: Final = {
 
 
 def check_modes(document: Document) -> Iterator[Diagnostic]:
-    """MOR111: missing keys, MOR126: a key of the other mode, MOR127: one without a task."""
+    """MOR111: missing keys, MOR126: a key of the other mode, MOR127: keys without a task.
+
+    What is missing because it is misspelt is left to the complaint about the misspelt key.
+    """
     data: dict[str, Any] = document.data
+    known = resources.schema("build")["properties"]
+    meant = {suggest_name(key, known) for key in data if key not in known}
     if "agent_repo" not in data:
-        for key in data:
-            if key not in _ALWAYS:
-                yield diagnostic("MOR127", document.places.key(key), key=key)
+        idle = [key for key in data if key in known and key not in _ALWAYS]
+        if idle and "agent_repo" not in meant:
+            yield diagnostic("MOR127", document.places.key(idle[0]), keys=_enumerate(idle))
         return
     mode = data["mode"] if isinstance(data.get("mode"), str) else ""
     for key in (*_NEEDED, *_NEEDED_BY_MODE.get(mode, ())):
-        if key not in data:
+        if key not in data and key not in meant:
             place = document.places.key("mode" if "mode" in data else "agent_repo")
             yield diagnostic("MOR111", place, key=key, hint=_why_needed(key, mode))
     for other, keys in _OF_MODE.items():
@@ -50,6 +58,11 @@ def check_modes(document: Document) -> Iterator[Diagnostic]:
                 yield diagnostic(
                     "MOR126", document.places.key(key), key=key, other=other, mode=mode
                 )
+
+
+def _enumerate(keys: list[str]) -> str:
+    shown = ", ".join(f"`{key}`" for key in keys[:_MOST_KEYS])
+    return f"{shown} and {len(keys) - _MOST_KEYS} more" if len(keys) > _MOST_KEYS else shown
 
 
 def _why_needed(key: str, mode: str) -> str:

@@ -72,7 +72,8 @@ class RowReader:
         place = _line_span(self.file, number, line)
         given = data.get("id", number - 1)
         if isinstance(given, bool) or not isinstance(given, (str, int)) or given == "":
-            actual = "empty" if given == "" else name_of_value(given)
+            names = {None: "null", "": "empty"}
+            actual = names[given] if given in (None, "") else name_of_value(given)
             self.found.append(diagnostic("MOR317", place, actual=actual))
             return None
         name = str(given)
