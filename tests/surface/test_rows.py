@@ -9,12 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.checks.dataset_rows import check_rows
 from compiler.diagnostics.diagnostic import Diagnostic
+from compiler.surface.rows import Row, RowReader
+
+
+def read(
+    data: bytes, fields: tuple[str, ...] = ()
+) -> tuple[tuple[Row, ...], tuple[Diagnostic, ...]]:
+    reader = RowReader(file="train.jsonl", input_fields=fields)
+    rows = tuple(reader.read(data.splitlines(keepends=True)))
+    return rows, tuple(reader.found)
 
 
 def check(data: bytes, fields: tuple[str, ...] = ()) -> tuple[int, tuple[Diagnostic, ...]]:
-    return check_rows(data.splitlines(keepends=True), "train.jsonl", fields)
+    rows, found = read(data, fields)
+    return len(rows), found
 
 
 def only(data: bytes, fields: tuple[str, ...] = ()) -> Diagnostic:
@@ -37,6 +46,18 @@ def only(data: bytes, fields: tuple[str, ...] = ()) -> Diagnostic:
 )
 def test_rows_that_are_samples(data: bytes, count: int) -> None:
     assert check(data) == (count, ())
+
+
+def test_what_a_sample_is() -> None:
+    rows, _ = read(b'{"id": 7, "a": "x"}\r\n{}\n {"id": "k"}')
+    assert [(row.id, row.data, row.line) for row in rows] == [
+        ("7", {"id": 7, "a": "x"}, b'{"id": 7, "a": "x"}'),
+        ("1", {}, b"{}"),
+        ("k", {"id": "k"}, b' {"id": "k"}'),
+    ]
+    assert [(row.place.line, row.place.column, row.place.end_column) for row in rows] == [
+        (1, 1, 20), (2, 1, 3), (3, 1, 13),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
