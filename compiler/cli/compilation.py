@@ -53,11 +53,17 @@ def takes_input[F: Callable[..., Any]](function: F) -> Callable[..., Any]:
         return function(given, **rest)
 
     command.__doc__ = function.__doc__
-    command.__click_params__ = [*_input_params(), *getattr(function, "__click_params__", [])]  # type: ignore[attr-defined]
+    # Click reverses this: BUILD stands before the arguments of the command's own.
+    params = [*_input_options(), *getattr(function, "__click_params__", []), _build_argument()]
+    command.__click_params__ = params  # type: ignore[attr-defined]
     return command
 
 
-def _input_params() -> list[click.Parameter]:
+def _build_argument() -> click.Parameter:
+    return click.Argument(["build"], metavar="BUILD", type=click.Path())
+
+
+def _input_options() -> list[click.Parameter]:
     """In reverse of the order in which help shows them, as click's decorators leave them."""
     return [
         click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but errors."),
@@ -74,7 +80,6 @@ def _input_params() -> list[click.Parameter]:
             metavar="NAME=VALUE",
             help="Set a parameter of the build file. May be repeated.",
         ),
-        click.Argument(["build"], metavar="BUILD", type=click.Path()),
     ]
 
 

@@ -29,6 +29,8 @@ def command(given: Input, output: str, check: bool, force: bool) -> None:
     """
     if check and force:
         raise click.UsageError("--check writes nothing, so --force has no meaning with it")
+    if not output:
+        raise click.UsageError("-o is empty: name the folder to write")
     destination = Path(output)
     outcome = compile_input(given, keep=None if check else destination)
     check_apart(destination, outcome.sources)

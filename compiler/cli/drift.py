@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from compiler import contracts
+from compiler.diagnostics.render_text import escape_control
 from compiler.edge.contents import stream_content
 from compiler.edge.read_tree import read_bytes, read_digests
 from compiler.edge.write_tree import digest_files
@@ -26,7 +27,7 @@ def show_drift(name: str, files: FileSet, destination: Path, *, whole: bool) -> 
     differences = diff_digests(wanted, read_digests(destination))
     for difference in differences:
         detail = f": {difference.detail}" if difference.detail else ""
-        click.echo(f"{difference.drift.value:8}{difference.path}{detail}")
+        click.echo(f"{difference.drift.value:8}{escape_control(difference.path)}{detail}")
     shown = {Drift.CHANGED, *((Drift.MISSING, Drift.EXTRA) if whole else ())}
     for difference in differences:
         if difference.drift in shown:
@@ -40,10 +41,11 @@ def show_drift(name: str, files: FileSet, destination: Path, *, whole: bool) -> 
 
 
 def _unified(difference: Difference, file: File | None, destination: Path) -> str:
-    path = difference.path
-    found = b"" if difference.drift is Drift.MISSING else read_bytes(destination / path)
+    path = escape_control(difference.path)
     if file is not None and isinstance(file.content, Archived):
         return f"Binary files a/{path} and b/{path} differ\n"
+    missing = difference.drift is Drift.MISSING
+    found = b"" if missing else read_bytes(destination / difference.path)
     wanted = b""
     for piece in stream_content(file.content) if file else ():
         wanted += piece

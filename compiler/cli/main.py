@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -24,10 +25,15 @@ _COMMANDS: Final = {
     "plan": "Show services, variables, mounts, trust and timeouts; write nothing.",
     "diff": "Show what `compile` would change, as a unified diff.",
     "run": "Compile to a temporary folder and run the task under Harbor.",
+    "session": "Show what a trial's session left behind.",
     "explain": "Print the page of a diagnostic's code.",
     "schema": "Print the JSON Schema of the build file.",
     "completion": "Print the completion script of a shell.",
 }
+
+
+class _ReaderGone(Exception):
+    """Whoever read our output has stopped."""
 
 
 class _LazyGroup(click.Group):
@@ -41,6 +47,15 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"compiler.cli.{name}_command").command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            # Click would end with code 1, which means drift.
+            raise _ReaderGone from error
+        return result
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         from compiler.diagnostics.suggest import suggest_name
@@ -73,24 +88,38 @@ def group() -> None:
 
 def run() -> NoReturn:
     """Run the command line; no traceback for what a user or the world can cause."""
-    signal.signal(signal.SIGTERM, _end_on_signal)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP: leave it so
+            signal.signal(number, _end_on_signal)
     try:
-        code = group.main(prog_name="mooring", standalone_mode=False)
+        code = _run()
+    except (_ReaderGone, BrokenPipeError):
+        code = _leave_quietly()
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        return group.main(prog_name="mooring", standalone_mode=False) or DONE
     except click.exceptions.Exit as ended:
-        code = ended.exit_code
+        return ended.exit_code
     except click.ClickException as error:
         error.show()
-        code = WRONG_INPUT
+        return WRONG_INPUT
     except (click.Abort, KeyboardInterrupt):
-        code = _complain("interrupted", 128 + signal.SIGINT)
+        return _complain("interrupted", 128 + signal.SIGINT)
     except Refused as refused:
-        code = _complain(str(refused), REFUSED)
+        return _complain(str(refused), REFUSED)
     except WorldError as error:
-        code = _complain(str(error), WORLD_FAILED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 128 + signal.SIGPIPE
-    sys.exit(code or DONE)
+        return _complain(str(error), WORLD_FAILED)
+
+
+def _leave_quietly() -> int:
+    """Nobody reads any more: what is still buffered must not be tried again at the exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _complain(sentence: str, code: int) -> int:

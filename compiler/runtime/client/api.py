@@ -14,24 +14,40 @@ from .text import shown
 VARIABLE = "MOORING_EVAL_URL"
 SECONDS = 30
 UPLOAD_SECONDS = 300
-ANSWER_BYTES = 64 * 1024 * 1024
+ANSWER_BYTES = 256 * 1024 * 1024
+_LATER = "Ask again in a while; nothing was charged."
+# Not what HTTP's status says: a session that is being closed stays so, a result may come yet.
+_CODES = {"draining": REFUSED, "no_result": WORLD, "slow_body": WORLD}
 _HINTS = {
-    403: "`mooring status` lists the splits that can be evaluated.",
-    413: "Keep large files out of the commits made since the baseline.",
-    429: "`mooring status` shows what is left of each budget.",
+    "no_access": "`mooring status` lists the splits that can be evaluated.",
+    "unknown_job": "`mooring status` lists the evaluations.",
+    "submit_disabled": "In this task the best evaluated commit is chosen; nothing is submitted.",
+    "sealed": "There is nothing left to ask or to submit.",
+    "draining": "There is nothing left to ask or to submit.",
+    "job_ended": "`mooring results` lists what has a score.",
+    "no_result": "`mooring wait JOB` waits for one that is not done; others have none.",
+    "bundle_too_large": "Keep large files out of the commits made since the baseline.",
+    "tree_too_large": "Keep large files out of the commit.",
+    "queue_full": _LATER,
+    "unhealthy": _LATER,
 }
 Body = Union[bytes, IO[bytes], None]
 
 
 class Unreachable(ClientError):
-    """No answer came; asking again may help."""
+    """No answer came; asking again may help. `sent`: the request may have arrived all the same."""
+
+    def __init__(self, message: str, sent: bool) -> None:
+        super().__init__(WORLD, message, word="unreachable")
+        self.sent = sent
 
 
 class Answered(ClientError):
-    """The evaluator answered with an error; `status` is HTTP's."""
+    """The evaluator answered with an error; `status` is HTTP's, `word` the evaluator's code."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(_exit_code(status), message, _HINTS.get(status, ""))
+    def __init__(self, status: int, word: str, message: str) -> None:
+        code = _CODES.get(word, _exit_code(status))
+        super().__init__(code, message, _HINTS.get(word, ""), word)
         self.status = status
 
 
@@ -54,8 +70,8 @@ class Evaluator:
         if parts.scheme != "http" or not self._host or parts.path not in ("", "/"):
             raise _bad_url(url)
 
-    def get(self, path: str) -> dict[str, Any]:
-        return self._ask("GET", path, None, {}, SECONDS)
+    def get(self, path: str, seconds: float = SECONDS) -> dict[str, Any]:
+        return self._ask("GET", path, None, {}, seconds)
 
     def post(self, path: str, value: dict[str, Any]) -> dict[str, Any]:
         body = json.dumps(value).encode()
@@ -69,15 +85,17 @@ class Evaluator:
         self, method: str, path: str, body: Body, headers: dict[str, str], seconds: float
     ) -> dict[str, Any]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=seconds)
+        sent = False
         try:
+            connection.connect()
+            sent = True
             _send(connection, method, path, body, headers)
             response = connection.getresponse()
             raw = response.read(ANSWER_BYTES + 1)
         except (OSError, http.client.HTTPException) as error:
             why = str(error) or type(error).__name__
-            raise Unreachable(
-                WORLD, f"the evaluator at {self._url} cannot be reached: {why}"
-            ) from None
+            message = f"the evaluator at {self._url} cannot be reached: {why}"
+            raise Unreachable(message, sent) from None
         finally:
             connection.close()
         return _decode(response.status, raw)
@@ -91,7 +109,6 @@ def _send(
     headers: dict[str, str],
 ) -> None:
     """A body that is refused while it is being sent has its answer waiting all the same."""
-    connection.connect()
     try:
         connection.request(method, path, body=body, headers={**headers, "Connection": "close"})
     except (BrokenPipeError, ConnectionResetError):
@@ -106,17 +123,19 @@ def _decode(status: int, raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if status >= 300:
-        raise Answered(status, _message(status, document))
+        raise _answered(status, document)
     if not isinstance(document, dict):
         raise ClientError(WORLD, "the evaluator's answer is not a JSON object")
     return document
 
 
-def _message(status: int, document: Any) -> str:
+def _answered(status: int, document: Any) -> Answered:
     error = document.get("error") if isinstance(document, dict) else None
     if isinstance(error, dict) and isinstance(error.get("message"), str):
-        return f"{error['message']} ({shown(error.get('code', status), 60)})"
-    return f"the evaluator answered with HTTP status {status} and no explanation"
+        word = shown(error.get("code", status), 60)
+        return Answered(status, word, f"{error['message']} ({word})")
+    message = f"the evaluator answered with HTTP status {status} and no explanation"
+    return Answered(status, f"http_{status}", message)
 
 
 def find_evaluator() -> Evaluator:

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import evaluate, reward, status
-from .errors import USAGE, WORLD, ClientError
+from . import cancel, evaluate, guide, results, reward, status, submit, wait_job
+from .errors import USAGE, WORLD, ClientError, Stopped
 from .plan import DEFAULT
 from .text import shown
 
-COMMANDS = (evaluate, status, reward)
-_DESCRIPTION = """\
-The workbench's command. Improve the files in the repository, commit, and have commits evaluated.
-"""
-_EPILOG = """\
-exit codes:
-  0  done
-  2  the command line is wrong
-  3  the machinery failed, or the evaluation is invalid: not the commit's fault, no score
-  4  refused: budget spent, no access, session over, or a commit that cannot be used
-
-`mooring COMMAND --help` explains a command.
-"""
+# Those of the optimiser; each can answer in JSON.
+COMMANDS = (evaluate, wait_job, status, results, submit, cancel)
 
 
 def main(words: Sequence[str]) -> int:
@@ -35,6 +26,7 @@ def main(words: Sequence[str]) -> int:
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, _stop)
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -45,9 +37,20 @@ def main(words: Sequence[str]) -> int:
     except OSError as error:
         _give_up_output()
         return _complain(ClientError(WORLD, str(error)))
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as stop:
+        return _complain(_interrupted(stop))
     return code
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    raise Stopped(number)
+
+
+def _interrupted(stop: KeyboardInterrupt) -> ClientError:
+    number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
+    return ClientError(
+        128 + number, "interrupted", "`mooring status` shows whether an evaluation was begun."
+    )
 
 
 def _give_up_output() -> None:
@@ -64,6 +67,8 @@ def _run(words: Sequence[str]) -> int:
     try:
         arguments.run(arguments)
     except ClientError as error:
+        if getattr(arguments, "json", False):
+            print(json.dumps(error.as_json(), indent=2))
         return _complain(error)
     return 0
 
@@ -87,15 +92,16 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="mooring",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        usage="mooring COMMAND [OPTION...]",
+        description=guide.DESCRIPTION,
+        epilog=guide.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(
-        required=True, dest="command", metavar="COMMAND", title="commands"
+        required=True, dest="command", metavar="COMMAND", title="commands", prog="mooring"
     )
-    for command in COMMANDS:
+    for command in (*COMMANDS, reward):
         own = commands.add_parser(
             command.NAME,
             help=command.SUMMARY,
@@ -104,8 +110,14 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        other = "another plan than %(default)s"
-        own.add_argument("--plan", type=Path, default=DEFAULT, metavar="FILE", help=other)
         command.add_arguments(own)
+        _add_common(own, json_too=command is not reward)
         own.set_defaults(run=command.run)
     return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, *, json_too: bool) -> None:
+    if json_too:
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+    other = "another plan than %(default)s"
+    parser.add_argument("--plan", type=Path, default=DEFAULT, metavar="FILE", help=other)

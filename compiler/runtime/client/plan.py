@@ -12,19 +12,34 @@ from .errors import WORLD, ClientError
 
 DEFAULT = Path("/opt/mooring/plan.json")
 VERSION = 1
+VIEWABLE = "viewable"
+_TIERS = (VIEWABLE, "non_viewable")
+_NETWORKS = ("public", "none")
+# What a plan means that says nothing of it.
+_UNTIL_COMPILED = {"submit_enabled": False, "network": "public"}
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
+class Split:
+    """`access` is the tier; no evaluation takes fewer than `min_samples`."""
+
+    access: str
+    min_samples: int
+
+
+@dataclass(frozen=True)
 class Plan:
-    """`splits` maps the name of each split that may be evaluated to its tier."""
+    """`splits` are those that may be evaluated, by name; `network` is the workbench's."""
 
     task: str
     repository: Path
     results: Path
     baseline: str
     agent_uid: int
-    splits: dict[str, str]
+    splits: dict[str, Split]
+    submit_enabled: bool
+    network: str
 
 
 class _Wrong(ValueError):
@@ -48,6 +63,7 @@ def _decode(plan: Any) -> Plan:
         raise _Wrong("it is not an object")
     if plan.get("plan_version") != VERSION or plan.get("service") != "main":
         raise _Wrong(f"it is not a version {VERSION} plan of the workbench")
+    plan = {**_UNTIL_COMPILED, **plan}
     baseline = _text(_object(plan, "baseline"), "commit")
     if _ID.fullmatch(baseline) is None:
         raise _Wrong("baseline.commit is no full id")
@@ -58,13 +74,36 @@ def _decode(plan: Any) -> Plan:
         baseline=baseline,
         agent_uid=_uid(_object(plan, "agent")),
         splits=_splits(plan.get("splits")),
+        submit_enabled=_flag(plan, "submit_enabled"),
+        network=_choice(plan, "network", _NETWORKS),
     )
 
 
-def _splits(value: Any) -> dict[str, str]:
+def _splits(value: Any) -> dict[str, Split]:
     if not isinstance(value, list) or not all(isinstance(split, dict) for split in value):
         raise _Wrong("`splits` is not a list of objects")
-    return {_text(split, "name"): _text(split, "access") for split in value}
+    return {_text(split, "name"): _split(split) for split in value}
+
+
+def _split(split: dict[str, Any]) -> Split:
+    least = split.get("min_samples", 1)
+    if not isinstance(least, int) or isinstance(least, bool) or least < 1:
+        raise _Wrong("`min_samples` is not a number of samples")
+    return Split(access=_choice(split, "access", _TIERS), min_samples=least)
+
+
+def _flag(value: dict[str, Any], key: str) -> bool:
+    found = value.get(key)
+    if not isinstance(found, bool):
+        raise _Wrong(f"`{key}` is neither true nor false")
+    return found
+
+
+def _choice(value: dict[str, Any], key: str, words: tuple[str, ...]) -> str:
+    found = _text(value, key)
+    if found not in words:
+        raise _Wrong(f"`{key}` is none of {', '.join(words)}")
+    return found
 
 
 def _object(value: dict[str, Any], key: str) -> dict[str, Any]:

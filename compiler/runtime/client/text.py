@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 
@@ -33,3 +34,8 @@ def number(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return shown(value)
     return f"{value:.4f}"
+
+
+def say(line: str) -> None:
+    """Progress and warnings; standard output is for results."""
+    print(line, file=sys.stderr, flush=True)

@@ -20,7 +20,7 @@ import os
 import shutil
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -34,6 +34,8 @@ from .records import LedgerUnusable
 
 FOLDER = "export"
 NAME = "session.tar"
+# What the finalization document says of an archive that nothing is left out of.
+COMPLETE: Mapping[str, str | None] = {"file": f"{FOLDER}/{NAME}", "problem": None}
 MOST_BYTES = 1 << 30
 EXPORT_SECONDS = 45.0
 _SCRATCH = "export.new"
@@ -55,7 +57,7 @@ class _Archive:
 
     tar: tarfile.TarFile
     deadline: float
-    room: int = MOST_BYTES
+    room: int
     files: list[dict[str, object]] = field(default_factory=list)
     omitted: list[dict[str, str]] = field(default_factory=list)
 
@@ -96,29 +98,34 @@ class _Archive:
         self.tar.addfile(member, stream)
 
 
-def export_session(sources: Sources, document: str | None, problem: str | None) -> None:
-    """Writes the archive; blocks. OSError when even that cannot be done: then an earlier one, if
-    there is one, stays. `problem` says why a session has no document.
+def export_session(
+    sources: Sources, document: str | None, problem: str | None
+) -> Mapping[str, str | None]:
+    """Writes the archive, and gives what is to be said of it; blocks. OSError when even that cannot
+    be done: then an earlier one, if there is one, stays. `problem` says why a session has no
+    document.
     """
     admin = sources.plan.paths.admin
     scratch = admin / _SCRATCH
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     try:
-        _write_archive(sources, scratch, document, problem)
+        omitted = _write_archive(sources, scratch, document, problem)
         (admin / FOLDER).mkdir(mode=0o700, exist_ok=True)
         (scratch / NAME).replace(admin / FOLDER / NAME)
         _sync(admin / FOLDER)
+        left_out = ", ".join(f"{entry['path']} ({entry['cause']})" for entry in omitted)
+        return {**COMPLETE, "problem": f"left out: {left_out}"[:2000]} if omitted else COMPLETE
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _write_archive(
     sources: Sources, scratch: Path, document: str | None, problem: str | None
-) -> None:
+) -> list[dict[str, str]]:
     with (scratch / NAME).open("xb") as file:
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            archive = _Archive(tar, time.monotonic() + EXPORT_SECONDS)
+            archive = _Archive(tar, time.monotonic() + EXPORT_SECONDS, MOST_BYTES)
             if document is not None:
                 (scratch / FINALIZATION).write_text(document, encoding="utf-8")
                 _add(archive, FINALIZATION, scratch / FINALIZATION)
@@ -129,6 +136,7 @@ def _write_archive(
             archive.finish(sources.plan.task, problem)
         file.flush()
         os.fsync(file.fileno())
+    return archive.omitted
 
 
 def _make(archive: _Archive, name: str, scratch: Path, make: Callable[[Path], None]) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from .dataset import Sample
 from .engine import Engine
-from .export import FOLDER, NAME
+from .export import COMPLETE
 from .finalization import FILE_NAME, NO_FLOOR, Scoring, Session, render_finalization
 from .ledger import Ledger
 from .offload import Lane
@@ -47,10 +47,8 @@ CLOSING_SECONDS = 60.0
 RETRIES = 2  # of scorings that the machinery failed, over the whole of finalising
 RETRY_PAUSE = 5.0
 _log = logging.getLogger("mooring.evaluator")
-# Where the archive is, below the admin folder.
-EXPORTED = f"{FOLDER}/{NAME}"
-# Exports a session that ends with this document; gives what went wrong.
-Export = Callable[[str], Awaitable[str | None]]
+# Exports a session that ends with this document; gives what is to be said of it.
+Export = Callable[[str], Awaitable[Mapping[str, str | None]]]
 
 
 def finalise_seconds(plan: Plan) -> float:
@@ -125,15 +123,11 @@ class Finaliser:
     async def _exported(self, session: Session) -> str:
         """The document, with what became of the export, which never keeps finalising from its end.
 
-        The archive holds the document as it is when the archive could be written.
+        The archive holds the document of an archive that is complete.
         """
-        done = {"file": EXPORTED, "problem": None}
-        document = render_finalization(self._plan, replace(session, export=done))
-        problem = await self._export(document)
-        if problem is None:
-            return document
-        failed = {"file": None, "problem": problem}
-        return render_finalization(self._plan, replace(session, export=failed))
+        document = render_finalization(self._plan, replace(session, export=COMPLETE))
+        found = await self._export(document)
+        return render_finalization(self._plan, replace(session, export=found))
 
     async def _conclude(self, sealed: float) -> Session:
         candidates = await self._books(self._ledger.candidates)

@@ -50,7 +50,7 @@ class Session:
     problem: str | None = None
     targets: Sequence[tuple[Target, Scoring]] = ()
     baseline: Mapping[str, float | None] | None = None
-    export: Mapping[str, object] = field(default_factory=dict)
+    export: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def render_finalization(plan: Plan, session: Session) -> str:

@@ -281,9 +281,9 @@ class Ledger:
         wanted = None if state is None else state.value
         with self._read() as db:
             rows = db.execute(
-                f"SELECT {JOB_COLUMNS} FROM jobs WHERE purpose = 'requested' AND id < ?1"
-                " AND (?2 IS NULL OR state = ?2) ORDER BY id DESC LIMIT ?3",
-                (before, wanted, most),
+                f"SELECT {JOB_COLUMNS} FROM jobs WHERE purpose = 'requested' AND id < :before"
+                " AND (:state IS NULL OR state = :state) ORDER BY id DESC LIMIT :most",
+                {"before": before, "state": wanted, "most": most},
             ).fetchall()
             return tuple(job_of(row) for row in reversed(rows))
 

@@ -227,8 +227,8 @@ class Service:
     async def finalization(self) -> str | None:
         return await self.books(self.parts().ledger.document)
 
-    async def export(self, document: str | None, problem: str | None) -> str | None:
-        """Writes the session's archive; gives what went wrong, and raises nothing."""
+    async def export(self, document: str | None, problem: str | None) -> Mapping[str, str | None]:
+        """Writes the session's archive; gives what is to be said of it, and raises nothing."""
         parts = self._parts
         sources = Sources(
             plan=self.plan,
@@ -237,11 +237,10 @@ class Service:
         )
         try:
             async with asyncio.timeout(EXPORT_SECONDS + 10):
-                await asyncio.to_thread(export_session, sources, document, problem)
+                return await asyncio.to_thread(export_session, sources, document, problem)
         except Exception as error:
             _log.exception("the session cannot be exported")
-            return f"{type(error).__name__}: {error}"[:500]
-        return None
+            return {"file": None, "problem": f"{type(error).__name__}: {error}"[:500]}
 
     async def _requested(self, identifier: int) -> Job:
         job = await self.books(self.parts().ledger.job, identifier)

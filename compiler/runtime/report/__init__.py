@@ -1,1 +1,1 @@
-"""Reads what Harbor wrote of a job and says how its trials ended; runs on the host."""
+"""Reads, on the host, what is left of a run: Harbor's folder of a job, a session's archive."""

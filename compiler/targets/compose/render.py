@@ -29,6 +29,9 @@ def render_yaml(data: Any) -> str:
     class Representer(SafeRepresenter):
         """Strings are quoted unless no reader could take them for anything else."""
 
+        def ignore_aliases(self, data: Any) -> bool:
+            return True  # a value that stands twice is written twice
+
     def represent_text(representer: Any, text: str) -> Any:
         style = None if _is_plain(text) else '"'
         return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)

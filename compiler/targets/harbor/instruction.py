@@ -104,4 +104,4 @@ def duration_in_words(seconds: float) -> str:
     for unit, size in (("hour", 3600), ("minute", 60)):
         if seconds >= size and seconds % size == 0:
             return _count(int(seconds // size), unit)
-    return f"{seconds:g} second{'' if seconds == 1 else 's'}"
+    return f"{seconds:.15g} second{'' if seconds == 1 else 's'}"

@@ -21,10 +21,14 @@ Answer = tuple[int, object]
 
 @dataclass(slots=True, kw_only=True)
 class Stub:
-    """`answers` maps "METHOD /path" to answers in order, the last of which is repeated."""
+    """`answers` maps "METHOD /path" to answers in order, the last of which is repeated.
+
+    A request's name has no query; `queries` has the queries in the order of the requests.
+    """
 
     answers: dict[str, list[Answer]]
     requests: list[tuple[str, bytes]] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
     url: str = ""
 
     def asked(self) -> list[str]:
@@ -54,7 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self.rfile.read(int(self.headers["Content-Length"])))
 
     def _answer(self, body: bytes) -> None:
-        status, document = self.stub.take(f"{self.command} {self.path}", body)
+        path, _, query = self.path.partition("?")
+        self.stub.queries.append(query)
+        status, document = self.stub.take(f"{self.command} {path}", body)
         raw = document if isinstance(document, bytes) else json.dumps(document).encode()
         if status == 0:
             self.wfile.write(raw)
@@ -114,9 +120,11 @@ def write_plan(
         "baseline": {"commit": baseline},
         "agent": {"user": "agent", "uid": 54321},
         "splits": [
-            {"name": "train", "access": "viewable"},
-            {"name": "validation", "access": "non_viewable"},
+            {"name": "train", "access": "viewable", "min_samples": 2},
+            {"name": "validation", "access": "non_viewable", "min_samples": 5},
         ],
+        "submit_enabled": True,
+        "network": "public",
         **(changes or {}),
     }
     path = folder / "plan.json"

@@ -252,7 +252,12 @@ def test_other_pythons(bench: Bench, stub: Stub, python: str) -> None:
         (403, error("no_access", "this split cannot be evaluated"), 4, ["mooring status"]),
         (409, error("sealed", "the session is sealed"), 4, ["the session is sealed (sealed)"]),
         (422, error("bad_body", "not so"), 4, ["not so"]),
-        (429, error("budget_spent", "nothing is left"), 4, ["nothing is left", "what is left"]),
+        (429, error("too_many_jobs", "a session takes 9"), 4, ["a session takes 9"]),
+        (400, error("unknown_sample", "no sample 'x'"), 2, ["no sample 'x' (unknown_sample)"]),
+        (400, error("too_few_samples", "at least 5"), 2, ["at least 5"]),
+        (400, error("run_too_large", "at most 5"), 2, ["at most 5"]),
+        (503, error("draining", "the session is being closed"), 4, ["nothing left to ask"]),
+        (503, error("queue_full", "100 are waiting"), 3, ["Ask again in a while"]),
         (500, error("machinery", "something broke"), 3, ["something broke"]),
         (503, error("unhealthy", "not now"), 3, ["not now"]),
         (
@@ -361,6 +366,150 @@ def test_an_evaluator_that_is_away_while_waiting(bench: Bench) -> None:
         assert bench.run(stub.url).returncode == 0
 
 
+def test_the_evaluator_is_asked_to_hold_its_answer(bench: Bench, stub: Stub) -> None:
+    bench.run(stub.url)
+    assert stub.queries == ["", "", "", "wait=30", "wait=30"]
+
+
+def test_an_evaluator_that_does_not_hold_is_not_asked_without_pause(bench: Bench) -> None:
+    running: Answer = (200, job(bench.baseline, "running"))
+    answers: dict[str, list[Answer]] = {
+        "POST /eval": [(202, job(bench.baseline, "queued"))],
+        "GET /jobs/7": [*[running] * 4, (200, job(bench.baseline, result=VIEWABLE))],
+    }
+    with serving(answers) as stub:
+        began = time.monotonic()
+        assert bench.run(stub.url).returncode == 0
+        assert time.monotonic() - began > 0.1 + 0.15 + 0.22 + 0.33
+
+
+@pytest.mark.parametrize(
+    ("words", "sent"),
+    [
+        (("--samples", "s1,s2"), {"samples": ["s1", "s2"]}),
+        (("--samples", '["a,b", "[", "é"]'), {"samples": ["a,b", "[", "é"]}),
+        (("--num-samples", "5"), {"num_samples": 5}),
+        (("--num-samples", "5", "--seed", "-3"), {"num_samples": 5, "seed": -3}),
+    ],
+)
+def test_chosen_samples(bench: Bench, words: tuple[str, ...], sent: dict[str, object]) -> None:
+    found = job(bench.baseline, result=VIEWABLE, selection=["s1", "s\x1b2"])
+    with serving({"POST /eval": [(202, found)]}) as stub:
+        done = bench.run(stub.url, "--split=train", *words)
+    assert_readable(done)
+    assert json.loads(stub.requests[0][1]) == {
+        "split": "train",
+        "commit": bench.baseline,
+        **sent,
+    }
+    assert "  of       chosen samples: s1, s\\x1b2" in done.stdout.splitlines()
+
+
+def test_many_chosen_samples_are_counted(bench: Bench) -> None:
+    found = job(bench.baseline, result=VIEWABLE, selection=[f"s{n}" for n in range(30)])
+    with serving({"POST /eval": [(202, found)]}) as stub:
+        done = bench.run(stub.url)
+    assert "s6, s7 and 22 more" in done.stdout
+
+
+def test_a_recorded_result_is_named_so(bench: Bench) -> None:
+    found = job(bench.baseline, result=VIEWABLE, recorded=True)
+    with serving({"POST /eval": [(200, found)]}) as stub:
+        done = bench.run(stub.url)
+    assert (done.returncode, "nothing charged" in done.stdout) == (0, True)
+
+
+def test_lost_samples_are_counted(bench: Bench) -> None:
+    found = job(bench.baseline, result={**VIEWABLE, "lost": 1})
+    with serving({"POST /eval": [(200, found)]}) as stub:
+        assert "1 scored, 1 failed, 1 lost" in bench.run(stub.url).stdout
+
+
+def test_detached(bench: Bench) -> None:
+    queued = job(bench.baseline, "queued")
+    with serving({"POST /eval": [(202, queued)]}) as stub:
+        done = bench.run(stub.url, "--split", "train", "--detach")
+        as_json = bench.run(stub.url, "--split", "train", "--detach", "--json")
+    assert stub.asked() == ["POST /eval"] * 2
+    assert done.stdout == f"job 7: commit {bench.baseline[:12]} on train, queued\n"
+    assert_readable(done, ["`mooring wait 7`", "`mooring cancel 7`"])
+    assert (json.loads(as_json.stdout), as_json.returncode) == (queued, 0)
+
+
+def test_the_only_split_need_not_be_named(bench: Bench, tmp_path: Path) -> None:
+    only = {"splits": [{"name": "one", "access": "viewable", "min_samples": 1}]}
+    plan = write_plan(tmp_path, bench.work, bench.baseline, only)
+    with serving({"POST /eval": [(202, job(bench.baseline, split="one", result=VIEWABLE))]}) as s:
+        done = mooring("eval", "--plan", plan, url=s.url, cwd=bench.work)
+    assert (done.returncode, json.loads(s.requests[0][1])["split"]) == (0, "one")
+
+
+SPENT = (429, error("budget_spent", "what is left does not pay this evaluation"))
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (
+            {
+                "splits": [
+                    {"name": "x"},
+                    {"name": "train", "budget": {"runs": {"left": 0, "total": 3}}},
+                ],
+                "jobs": [],
+            },
+            "Left on train: runs 0 of 3, samples no limit.",
+        ),
+        ({"splits": []}, "says nothing of train"),
+        ({}, "`mooring status` shows"),
+        (None, "`mooring status` shows"),
+    ],
+)
+def test_a_spent_budget_says_what_is_left(bench: Bench, status: object, said: str) -> None:
+    answers: dict[str, list[Answer]] = {"POST /eval": [SPENT]}
+    if status is not None:
+        answers["GET /status"] = [(200, status)]
+    with serving(answers) as stub:
+        done = bench.run(stub.url)
+        as_json = bench.run(stub.url, "--split", "train", "--json")
+    assert_readable(done, ["does not pay", said, "do not repeat this request"])
+    assert done.returncode == as_json.returncode == 4
+    assert said in json.loads(as_json.stdout)["error"]["hint"]
+    assert json.loads(as_json.stdout)["error"]["code"] == "budget_spent"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "expected"),
+    [
+        ((202, job("0" * 40, "invalid", problem="x")), 3, job("0" * 40, "invalid", problem="x")),
+        (
+            (403, error("no_access", "this split cannot be evaluated")),
+            4,
+            {
+                "error": {
+                    "code": "no_access",
+                    "message": "this split cannot be evaluated (no_access)",
+                    "hint": "`mooring status` lists the splits that can be evaluated.",
+                }
+            },
+        ),
+    ],
+)
+def test_json_without_a_score(bench: Bench, answer: Answer, code: int, expected: object) -> None:
+    with serving({"POST /eval": [answer]}) as stub:
+        done = bench.run(stub.url, "--split", "train", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (code, expected)
+    assert_readable(done)
+
+
+def test_a_lost_answer_may_have_been_a_request(bench: Bench) -> None:
+    with serving({"POST /eval": [(0, b"")]}) as stub:
+        done = bench.run(stub.url)
+    assert_readable(done, ["cannot be reached", "may have been begun", "mooring status"])
+    done = bench.run("http://127.0.0.1:9")
+    assert "may have been begun" not in done.stderr
+
+
 def test_a_job_that_vanishes(bench: Bench) -> None:
     with serving({"POST /eval": [(202, job(bench.baseline, "queued"))]}) as stub:
         done = bench.run(stub.url)
@@ -368,7 +517,8 @@ def test_a_job_that_vanishes(bench: Bench) -> None:
     assert done.returncode == 4
 
 
-def test_whoever_interrupts_learns_that_it_goes_on(bench: Bench) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_interrupts_learns_that_it_goes_on(bench: Bench, number: signal.Signals) -> None:
     running = job(bench.baseline, "running")
     with serving({"POST /eval": [(202, running)], "GET /jobs/7": [(200, running)]}) as stub:
         process = subprocess.Popen(
@@ -380,11 +530,13 @@ def test_whoever_interrupts_learns_that_it_goes_on(bench: Bench) -> None:
         )
         while "GET /jobs/7" not in stub.asked():
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         stderr = process.communicate(timeout=30)[1]
     assert "Traceback" not in stderr
     assert "It goes on in the evaluator" in stderr
-    assert process.returncode == 130
+    assert "`mooring wait 7` goes on waiting" in stderr
+    assert process.returncode == 128 + number
+    assert stub.asked().count("POST /jobs/7/cancel") == 0
 
 
 @pytest.mark.parametrize(
@@ -396,12 +548,27 @@ def test_whoever_interrupts_learns_that_it_goes_on(bench: Bench) -> None:
         ),
         (("--split", "test"), ["Splits: train (viewable), validation (non_viewable)"]),
         (("--split", "\x1b[2J"), ["\\x1b[2J"]),
-        ((), ["--split", "mooring eval --help"]),
+        (("--detach",), ["which split?", "Splits: train (viewable), validation (non_viewable)"]),
+        (("--split=train", "--samples=a", "--num-samples=1"), ["not allowed with"]),
+        (("--split=train", "--num-samples=0"), ["'0' is not a number of samples"]),
+        (("--split=train", "--num-samples=-1"), ["'-1' is not a number of samples"]),
+        (("--split=train", "--num-samples=x\x1b"), ["is not a number of samples"]),
+        (("--split=train", "--num-samples=1"), ["at least 2 samples"]),
+        (("--split=train", "--seed=1"), ["--seed goes with --num-samples"]),
+        (("--split=train", "--samples=s1"), ["at least 2 samples"]),
+        (("--split=train", "--samples="), ["has an empty id"]),
+        (("--split=train", "--samples=s1,,s2"), ["has an empty id"]),
+        (("--split=train", "--samples=s1,s2,s1"), ["has 's1' twice"]),
+        (("--split=train", "--samples=[1]"), ["not a JSON array of texts"]),
+        (("--split=train", "--samples=[]"), ["not a JSON array of texts"]),
+        (("--split=train", "--samples=[\x1b"), ["not a JSON array of texts"]),
+        (("--split=validation", "--num-samples=9"), ["always evaluated whole", "viewable split"]),
+        (("--split=validation", "--samples=a,b"), ["validation is non_viewable"]),
         (("--split", "train", "--commit", "nothing"), ["no commit 'nothing'", "git log"]),
         (("--split", "train", "--commit", "--all"), ["expected one argument"]),
         (("--split", "train", "--commit=--all"), ["no commit '--all'"]),
         (("--split", "train", "--commit=HEAD:a.py"), ["no commit"]),
-        (("--spl", "train"), ["mooring eval --help"]),
+        (("--spl", "train"), ["unrecognized arguments: --spl", "mooring --help"]),
     ],
 )
 def test_usage_errors(bench: Bench, words: tuple[str, ...], said: list[str]) -> None:

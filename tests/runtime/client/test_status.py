@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from compiler.runtime.client import guide
 from compiler.runtime.client.cli import COMMANDS
 from compiler.runtime.client.errors import ClientError
 from compiler.runtime.client.plan import read_plan
@@ -26,10 +28,20 @@ STATUS = {
             "name": "train",
             "access": "viewable",
             "samples": 20,
+            "min_samples": 1,
+            "max_samples_per_run": 10,
             "budget": {"runs": {"total": 10, "left": 7}, "samples": None},
         },
-        {"name": "validation", "access": "non_viewable", "samples": 5, "budget": None},
+        {
+            "name": "validation",
+            "access": "non_viewable",
+            "samples": 5,
+            "min_samples": 5,
+            "max_samples_per_run": None,
+            "budget": None,
+        },
     ],
+    "submit": {"enabled": True, "submitted": None},
     "jobs": [
         {"id": str(n), "split": "train", "commit": "b" * 40, "state": "done"} for n in range(12)
     ],
@@ -51,12 +63,34 @@ def test_status(plan: Path, tmp_path: Path) -> None:
     assert lines[:5] == [
         "task org/name, baseline aaaaaaaaaaaa",
         "",
-        "split       tier          samples  runs left  samples left",
-        "train       viewable      20       7 of 10    no limit",
-        "validation  non_viewable  5        no limit   no limit",
+        "split       tier          samples  least  most  runs left  samples left",
+        "train       viewable      20       1      10    7 of 10    no limit",
+        "validation  non_viewable  5        5      -     no limit   no limit",
     ]
     assert lines[7] == "2    train  bbbbbbbbbbbb  done"
-    assert lines[-1] == "the latest 10 of 12"
+    assert lines[17:] == [
+        "the latest 10 of 12",
+        "",
+        "The result is the commit that you submit (`mooring submit`): none yet.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("enabled", "submitted", "said"),
+    [
+        (True, {"commit": "c" * 40}, "you submitted last: cccccccccccc."),
+        (False, None, "there is nothing to submit."),
+    ],
+)
+def test_how_the_result_comes_about(
+    tmp_path: Path, enabled: bool, submitted: object, said: str
+) -> None:
+    plan = write_plan(tmp_path, tmp_path, "1" * 40, {"submit_enabled": enabled, "network": "none"})
+    status = {**STATUS, "submit": {"enabled": enabled, "submitted": submitted}}
+    with serving({"GET /status": [(200, status)]}) as stub:
+        done = mooring("status", "--plan", plan, url=stub.url, cwd=tmp_path)
+    assert done.stdout.rstrip().endswith(said)
+    assert "no network" in done.stdout.splitlines()[1]
 
 
 def test_a_sealed_session_without_jobs(plan: Path, tmp_path: Path) -> None:
@@ -98,13 +132,26 @@ def test_any_locale(plan: Path, tmp_path: Path, locale: str) -> None:
     assert "\\x1b" in done.stdout
 
 
-@pytest.mark.parametrize("words", [(), ("--help",), *[(c.NAME, "--help") for c in COMMANDS]])
+@pytest.mark.parametrize(
+    "words", [(), ("--help",), ("reward", "--help"), *[(c.NAME, "--help") for c in COMMANDS]]
+)
 def test_help(words: tuple[str, ...], tmp_path: Path) -> None:
     done = mooring(*words, url=None, cwd=tmp_path)
     text = done.stdout if words else done.stderr
     assert done.returncode == (0 if words else 2)
     assert all(len(line) <= 100 for line in text.splitlines())
-    assert "example" in text if len(words) == 2 else "exit codes:" in text
+    assert "example" in text if len(words) == 2 else "budgets:" in text
+    assert "exit code" in text or "reward" in words
+
+
+def test_the_help_says_what_the_contract_says() -> None:
+    """An agent that reads nothing else learns each command, each exit code, and the files."""
+    said = guide.DESCRIPTION + guide.EPILOG
+    words = ["viewable", "non_viewable", "--samples", "--num-samples", "--detach", "--json"]
+    words += ["budget_spent", "/work/results/JOB/samples.jsonl", "mooring wait JOB"]
+    assert [word for word in words if word not in said] == []
+    codes = set(re.findall(r"(?m)^  (\d+)", guide.EPILOG))
+    assert codes == {"0", "2", "3", "4", "128"}
 
 
 @pytest.mark.parametrize("words", [("evla",), ("status", "--jsno"), ("reward",), ("--version",)])
@@ -146,6 +193,13 @@ def test_no_plan(tmp_path: Path) -> None:
         {"splits": None},
         {"splits": ["train"]},
         {"splits": [{"name": "train"}]},
+        {"splits": [{"name": "train", "access": "no_access", "min_samples": 1}]},
+        {"splits": [{"name": "train", "access": "viewable", "min_samples": 0}]},
+        {"splits": [{"name": "train", "access": "viewable", "min_samples": True}]},
+        {"splits": [{"name": "train", "access": "viewable", "min_samples": None}]},
+        {"submit_enabled": 1},
+        {"submit_enabled": None},
+        {"network": "some"},
         {"baseline": {"commit": "HEAD"}},
         {"baseline": None},
         {"agent": {"user": "root", "uid": 0}},

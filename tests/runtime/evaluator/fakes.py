@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from compiler.runtime.evaluator.dataset import Sample
 from compiler.runtime.evaluator.outcomes import Failed, Lost, Outcome, Scored
 from compiler.runtime.runner import frames
+
+from .house import House
 
 Json = dict[str, Any]
 ENDED = {"ok": True, "exit": 0, "signal": None, "timed_out": False, "seconds": 0.01}
@@ -165,3 +168,27 @@ class FakeBackend:
 
 
 FAILING = -99.0
+
+
+@contextmanager
+def scripted_runner(house: House, script: Callable[[Json, int], Answer]) -> Iterator[FakeRunner]:
+    """A fake runner in a thread of its own, at the socket of the plan."""
+    runner = FakeRunner(Path(house.plan["paths"]["runner_socket"]), script)
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    ready = threading.Event()
+
+    async def serve() -> None:
+        async with runner.running():
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield runner
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()

@@ -17,7 +17,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,17 +279,16 @@ class Evaluator:
         bundle = self.house.bundle(commit)
         return self.ask("POST", "/candidates", bundle, "application/x-git-bundle")
 
-    def evaluate(self, split: str, commit: str) -> tuple[int, Json]:
-        return self.ask("POST", "/eval", {"split": split, "commit": commit})
+    def evaluate(self, split: str, commit: str, **more: Any) -> tuple[int, Json]:
+        return self.ask("POST", "/eval", {"split": split, "commit": commit, **more})
 
     def wait(self, job: str, seconds: float = 60) -> Json:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            status, document = self.ask("GET", f"/jobs/{job}")
+            status, document = self.ask("GET", f"/jobs/{job}?wait=5")
             assert status == 200, document
             if document["state"] not in ("queued", "running"):
                 return document
-            time.sleep(0.05)
         raise AssertionError(f"job {job} did not end: {document}")
 
     def measure(self, split: str, commit: str) -> Json:
@@ -370,3 +369,22 @@ def open_evaluator(house: House, **environment: str) -> Iterator[Evaluator]:
     finally:
         if evaluator.process.poll() is None:
             evaluator.kill()
+
+
+@contextmanager
+def open_unhealthy(house: House, **environment: str) -> Iterator[Evaluator]:
+    evaluator = start_evaluator(house, **environment)
+    try:
+        wait_for((house.admin / "control.sock").exists)
+        yield evaluator
+        assert evaluator.stop() == 0
+    finally:
+        if evaluator.process.poll() is None:
+            evaluator.kill()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)

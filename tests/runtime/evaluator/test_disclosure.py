@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiler.runtime.evaluator.answers import BadAnswer, decode_answer
 from compiler.runtime.evaluator.dataset import Sample
 from compiler.runtime.evaluator.disclosure import SHOWN_CHARACTERS, disclose, result_of
 from compiler.runtime.evaluator.documents import job_document
@@ -133,6 +134,35 @@ def test_nothing_of_a_hidden_sample_is_disclosed(words: list[str], scores: list[
             assert set(shown.result) == {"id", "split", "commit", "tree", "score"}
             text += json.dumps(shown.result)
         assert not [word for word in words if word in text]
+
+
+@given(st.lists(st.binary(max_size=200) | st.text(max_size=50).map(str.encode), max_size=5))
+def test_no_output_of_a_candidate_breaks_the_evaluation(outputs: list[bytes]) -> None:
+    """Whatever bytes it leaves: an outcome, a summary and documents, never an exception."""
+    outcomes: list[Outcome] = [Scored(score=0.5, output="1")]
+    for data in [*outputs, *[json.dumps(data.hex()).encode() for data in outputs]]:
+        try:
+            outcomes.append(Scored(score=1.0, output=decode_answer(data, 1000)))
+        except BadAnswer as error:
+            outcomes.append(Failed(cause=str(error), detail=data.decode("utf-8", "replace")))
+    summary = summarise(outcomes, 0.0)
+    assert summary.lost == 0
+    assert len(lines_of(outcomes)) == len(outcomes)
+    json.loads(job_document(job_of(outcomes), Access.VIEWABLE))
+
+
+NASTY = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.integers() | st.text(alphabet=st.characters(exclude_categories=[])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)  # fmt: skip
+
+
+@given(NASTY)
+def test_every_json_value_can_be_answered_and_shown(value: object) -> None:
+    text = decode_answer(json.dumps(value).encode(), 1 << 20)
+    (line,) = lines_of([Scored(score=1.0, output=text)])
+    assert line["output"] == value or line["output_is_text"] is True
 
 
 def test_job_documents_splice_details() -> None:

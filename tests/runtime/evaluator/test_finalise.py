@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from compiler.runtime.evaluator import finalise as module
 from compiler.runtime.evaluator.dataset import Sample, read_samples
 from compiler.runtime.evaluator.engine import Engine
+from compiler.runtime.evaluator.export import COMPLETE
 from compiler.runtime.evaluator.finalise import Finaliser, finalise_seconds
 from compiler.runtime.evaluator.finalization import FILE_NAME
 from compiler.runtime.evaluator.ledger import Ledger, open_ledger
 from compiler.runtime.evaluator.offload import Lane
 from compiler.runtime.evaluator.outcomes import Outcome
 from compiler.runtime.evaluator.plan import Plan, decode_plan
-from compiler.runtime.evaluator.records import Job, Order, Purpose, Refused, State, Subset
+from compiler.runtime.evaluator.records import (
+    Job,
+    LedgerUnusable,
+    Order,
+    Purpose,
+    Refused,
+    State,
+    Subset,
+)
 from compiler.runtime.evaluator.results import Results
 
 from .fakes import FAILING, FakeBackend
@@ -51,7 +65,7 @@ def target(split: str, key: str, *ids: str) -> Json:
 
 def make_plan(folder: Path, **changes: Any) -> Plan:
     for name in ("admin", "data"):
-        (folder / name).mkdir(exist_ok=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
     for split in SAMPLES:
         lines = "".join(json.dumps(row) + "\n" for row in rows(split))
         (folder / "data" / f"{split}.jsonl").write_text(lines)
@@ -78,9 +92,9 @@ class Session:
             plan, self.engine, self.ledger, self.books, samples, self._export
         )
 
-    async def _export(self, document: str) -> str | None:
+    async def _export(self, document: str) -> Mapping[str, str | None]:
         self.exported.append(document)
-        return None
+        return COMPLETE
 
     def receive(self, *names: str) -> None:
         """A name's commit and tree are its letter and its digit or letter, forty times."""
@@ -407,3 +421,379 @@ def test_a_restart_runs_again_what_was_cut_off(tmp_path: Path) -> None:
 def test_the_bound_covers_every_step(tmp_path: Path) -> None:
     plan = make_plan(tmp_path, timeout=100)
     assert finalise_seconds(plan) == 0.5 + (3 + 1 + 2) * (100 + 60) + 60
+    targets = [
+        target("test", "a"),
+        target("test", "b"),
+        target("test", "c", "test-row-1"),
+        target("secret", "d"),
+    ]
+    changes: Json = {"targets": targets, "score_baseline": True, "timeout": 100}
+    plan = make_plan(tmp_path, selection=selection(baseline_floor=True), **changes)
+    assert finalise_seconds(plan) == 0.5 + (3 + 3 + 1 + 3 + 2) * (100 + 60) + 60
+
+
+def test_several_evaluations_of_a_tree_are_pooled(tmp_path: Path) -> None:
+    """The luckier of two measurements does not win by its luck."""
+    table: Table = {"1" * 40: [0.9, 0.1, 0.3], "2" * 40: [0.6, 0.6, 0.6]}
+    document = play(make_plan(tmp_path), table, ["c1", "d2", "e1"])
+    first, second, _ = document["selection"]["candidates"]
+    assert (first["commit"], first["score"], first["jobs"]) == ("d" * 40, 0.6, ["2"])
+    assert (second["commit"], second["score"], second["jobs"]) == ("c" * 40, 0.5, ["1", "3"])
+    assert (second["samples"], second["scored"]) == (20, 20)
+    assert document["selection"]["chosen"]["commit"] == "d" * 40
+
+
+def test_a_part_of_the_split_does_not_compete(tmp_path: Path) -> None:
+    async def act(session: Session) -> Json:
+        session.receive("c1", "d2")
+        await session.evaluate("train", "c", "train-row-1")
+        await session.evaluate("train", "d")
+        return await session.finalise()
+
+    plan = make_plan(tmp_path, selection=selection(split="train"))
+    document = run(plan, {"1" * 40: [1.0], "2" * 40: [0.5]}, act)
+    assert document["selection"]["chosen"]["commit"] == "d" * 40
+
+
+def submitting(*commits: str) -> Callable[[Session], Awaitable[Json]]:
+    """Evaluates c1 and d2, submits some commits, and finalises."""
+
+    async def act(session: Session) -> Json:
+        session.receive("c1", "d2", "e3")
+        for commit in "cd":
+            await session.evaluate("validation", commit)
+        for commit in commits:
+            session.ledger.submit(commit * 40)
+        return await session.finalise()
+
+    return act
+
+
+SUBMIT = selection(mode="submit")
+
+
+@pytest.mark.parametrize(
+    ("commits", "chosen", "basis", "seen"),
+    [
+        ("c", "c", "submitted", 2 + 1),
+        ("dc", "c", "submitted", 2 + 1),
+        ("ce", "e", "submitted", 2 + 1),
+        ("", "d", "auto_best", 2 + 2 + 1),
+    ],
+)
+def test_the_submitted_commit_is_judged(
+    tmp_path: Path, commits: str, chosen: str, basis: str, seen: int
+) -> None:
+    table: Table = {"1" * 40: [0.25], "2" * 40: [0.75], "3" * 40: [0.125]}
+
+    async def act(session: Session) -> Json:
+        document = await submitting(*commits)(session)
+        assert len(session.backend.seen) == seen
+        return document
+
+    document = run(make_plan(tmp_path, selection=SUBMIT), table, act)
+    assert document["selection"]["chosen"]["commit"] == chosen * 40
+    assert document["selection"]["chosen"]["basis"] == basis
+    submitted = document["selection"]["submitted"]
+    assert (submitted and submitted["commit"]) == (chosen * 40 if commits else None)
+    if not commits:
+        assert document["selection"]["chosen"]["why"].startswith("nothing was submitted; ")
+
+
+def test_nothing_submitted_and_nothing_evaluated_is_the_baseline(tmp_path: Path) -> None:
+    document = play(make_plan(tmp_path, selection=SUBMIT), {BASE_TREE: [0.25]}, [])
+    assert document["selection"]["chosen"]["basis"] == "baseline"
+    assert document["rewards"] == {"reward": 0.25}
+
+
+def test_a_submission_where_the_best_is_chosen_decides_nothing(tmp_path: Path) -> None:
+    table: Table = {"1" * 40: [0.25], "2" * 40: [0.75]}
+    document = run(make_plan(tmp_path), table, submitting("c"))
+    assert document["selection"]["chosen"]["commit"] == "d" * 40
+    assert document["selection"]["submitted"]["commit"] == "c" * 40
+
+
+@pytest.mark.parametrize("mode", ["auto_best", "submit"])
+@pytest.mark.parametrize(
+    ("baseline", "chosen", "reward"), [(0.7, "d", 0.75), (0.75, "a", 0.75), (0.8, "a", 0.8)]
+)
+def test_the_floor(tmp_path: Path, mode: str, baseline: float, chosen: str, reward: float) -> None:
+    plan = make_plan(tmp_path, selection=selection(mode=mode, baseline_floor=True))
+    table: Table = {"1" * 40: [0.25], "2" * 40: [0.75], BASE_TREE: [baseline]}
+    document = run(plan, table, submitting("d"))
+    assert document["selection"]["chosen"]["commit"] == chosen * 40
+    assert document["selection"]["floor"] == baseline
+    assert document["rewards"] == {"reward": reward}
+    assert (document["selection"]["chosen"]["basis"] == "baseline_floor") is (chosen == "a")
+
+
+def test_a_floor_that_the_machinery_hides_gives_no_rewards(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, selection=selection(baseline_floor=True))
+    document = play(plan, {"1" * 40: [0.5], BASE_TREE: [None]}, ["c1"])
+    assert document["rewards"] is None
+    assert "floor" in document["problem"]
+    assert document["targets"] == []
+
+
+def test_a_floor_that_was_recorded_stands_when_it_cannot_be_scored_again(tmp_path: Path) -> None:
+    async def act(session: Session) -> Json:
+        session.receive("c1")
+        await session.evaluate("validation", "c")
+        await session.evaluate("validation", "a")
+        return await session.finalise()
+
+    plan = make_plan(tmp_path, selection=selection(baseline_floor=True))
+    document = run(plan, {"1" * 40: [0.5], BASE_TREE: [0.25, None]}, act)
+    assert document["selection"]["floor"] == 0.25
+    assert document["rewards"] == {"reward": 0.5}
+
+
+def test_the_baseline_is_scored_on_the_targets_too(tmp_path: Path) -> None:
+    targets = [target("test", "a"), target("secret", "b")]
+    plan = make_plan(tmp_path, targets=targets, score_baseline=True)
+    document = play(plan, {"1" * 40: [0.5], BASE_TREE: [0.125, 0.25]}, ["c1"])
+    assert document["rewards"] == {"a": 0.5, "b": 0.5}
+    assert document["baseline"] == {"a": 0.125, "b": 0.25}
+
+
+def test_a_baseline_that_cannot_be_scored_takes_no_rewards_away(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, score_baseline=True)
+    document = play(plan, {"1" * 40: [0.5], BASE_TREE: [None]}, ["c1"])
+    assert (document["rewards"], document["baseline"]) == ({"reward": 0.5}, {"reward": None})
+    assert document["problem"] is None
+
+
+def test_a_target_counts_the_samples_that_it_names(tmp_path: Path) -> None:
+    targets = [
+        target("test", "few", "test-row-3", "test-row-1"),
+        target("test", "same", "test-row-1", "test-row-3"),
+        target("test", "all"),
+    ]
+    document = play(make_plan(tmp_path, targets=targets), {BASE_TREE: [0.5, 0.75]}, [])
+    assert document["rewards"] == {"few": 0.5, "same": 0.5, "all": 0.75}
+    assert [target["samples"] for target in document["targets"]] == [2, 2, 10]
+    assert document["seen"] == [(BASE_TREE, 2), (BASE_TREE, 10)]
+
+
+def test_a_score_of_nothing_but_failures_is_called_a_floor(tmp_path: Path) -> None:
+    document = play(make_plan(tmp_path), {"1" * 40: [FAILING]}, ["c1"])
+    (found,) = document["targets"]
+    assert (found["basis"], found["cause"], found["failed"]) == ("floor", "failed", 10)
+    document = play(make_plan(tmp_path / "other"), {"1" * 40: [0.5]}, ["c1"])
+    (found,) = document["targets"]
+    assert (found["basis"], found["cause"]) == ("measured", None)
+
+
+def test_an_export_that_fails_is_said_and_nothing_more(tmp_path: Path) -> None:
+    async def act(session: Session) -> Json:
+        async def export(document: str) -> Mapping[str, str | None]:
+            assert json.loads(document)["export"] == COMPLETE
+            return {"file": None, "problem": "OSError: No space left on device"}
+
+        session.finaliser._export = export
+        return await session.finalise()
+
+    document = run(make_plan(tmp_path), {BASE_TREE: [0.5]}, act)
+    assert document["export"] == {"file": None, "problem": "OSError: No space left on device"}
+    assert document["rewards"] == {"reward": 0.5}
+
+
+def test_what_is_exported_is_the_document_that_stands(tmp_path: Path) -> None:
+    async def act(session: Session) -> None:
+        document = await session.finaliser.finalise()
+        assert session.exported == [document]
+        assert json.loads(document)["export"] == {"file": "export/session.tar", "problem": None}
+
+    run(make_plan(tmp_path), {BASE_TREE: [0.5]}, act)
+
+
+def test_a_deterministic_session_answers_again_without_running(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, deterministic=True)
+
+    async def act(session: Session) -> None:
+        session.receive("c1", "d1")
+        first = await session.evaluate("train", "c")
+        again = await session.order("train", "d" * 40)
+        assert (again.state, again.recorded) == (State.DONE, first.id)
+        assert again.summary == first.summary
+        shown = json.loads((plan.paths.results / "2" / "result.json").read_text())
+        assert (shown["id"], shown["commit"], shown["recorded"]) == ("2", "d" * 40, True)
+        names = [(plan.paths.results / job / "samples.jsonl").read_bytes() for job in "12"]
+        assert names[0] == names[1]
+        part = await session.evaluate("train", "d", "train-row-1")
+        assert part.recorded is None
+        assert len(session.backend.seen) == 2
+        assert session.ledger.spent("train").samples == 7
+
+    run(plan, {"1" * 40: [0.5]}, act)
+
+
+def test_a_recorded_job_that_a_crash_cut_off_is_repeated_after_the_restart(
+    tmp_path: Path,
+) -> None:
+    plan = make_plan(tmp_path, deterministic=True)
+
+    async def first(session: Session) -> None:
+        await session.evaluate("train", "a")
+        session.ledger.reserve(Order(split="train", commit=BASE, subset=Subset(ids=None, size=6)))
+
+    async def second(session: Session) -> Job:
+        job = await session.ended(2)
+        assert session.backend.seen == []
+        return job
+
+    run(plan, {BASE_TREE: [0.5]}, first)
+    job = run(plan, {}, second)
+    assert (job.state, job.recorded) == (State.DONE, 1)
+    assert (plan.paths.results / "2" / "samples.jsonl").exists()
+
+
+def test_cancelling_what_waits_and_what_runs(tmp_path: Path) -> None:
+    async def act(session: Session) -> None:
+        session.backend.gate.clear()
+        running = await session.order("train", BASE)
+        waiting = await session.order("train", BASE)
+        await session.backend.started.wait()
+        assert (await session.engine.cancel(waiting.id)).state is State.CANCELLED
+        assert session.ledger.spent("train").runs == 1
+        ended = await session.engine.cancel(running.id)
+        assert (ended.state, ended.problem) == (State.CANCELLED, "cancelled by request")
+        assert session.ledger.spent("train").runs == 1
+        assert session.backend.cancelled == 1
+        for number in (running.id, waiting.id):
+            with pytest.raises(Refused, match="ended"):
+                await session.engine.cancel(number)
+        session.backend.gate.set()
+        assert (await session.evaluate("train", "a")).state is State.DONE
+
+    run(make_plan(tmp_path), {BASE_TREE: [0.5]}, act)
+
+
+def test_cancelling_what_is_being_written_down_leaves_it_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Results.stage
+
+    def slow(self: Results, *how: Any) -> None:
+        time.sleep(0.3)
+        stage(self, *how)
+
+    monkeypatch.setattr(Results, "stage", slow)
+
+    async def act(session: Session) -> None:
+        job = await session.order("train", BASE)
+        await session.backend.started.wait()
+        await asyncio.sleep(0.1)
+        assert (await session.engine.cancel(job.id)).state is State.DONE
+        assert (session.plan.paths.results / "1" / "result.json").exists()
+
+    run(make_plan(tmp_path), {BASE_TREE: [0.5]}, act)
+
+
+def test_what_was_measured_waits_for_a_ledger_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compiler.runtime.evaluator.engine.LEDGER_PAUSE", 0.01)
+    complete, failures = Ledger.complete, iter(range(3))
+
+    def full(self: Ledger, *how: Any) -> Job:
+        if next(failures, None) is not None:
+            raise LedgerUnusable("disk full")
+        return complete(self, *how)
+
+    monkeypatch.setattr(Ledger, "complete", full)
+
+    async def act(session: Session) -> None:
+        assert (await session.evaluate("train", "a")).state is State.DONE
+        assert len(session.backend.seen) == 1
+
+    run(make_plan(tmp_path), {BASE_TREE: [0.5]}, act)
+
+
+def test_the_end_of_a_hidden_evaluation_is_seen_on_a_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compiler.runtime.evaluator.engine.GRID_SECONDS", 0.25)
+
+    async def act(session: Session) -> list[float]:
+        times = []
+        for split in ("validation", "validation", "train"):
+            began = time.monotonic()
+            await session.evaluate(split, "a")
+            times.append(time.monotonic() - began)
+        return times
+
+    first, second, shown = run(make_plan(tmp_path), {BASE_TREE: [0.5]}, act)
+    assert first >= 0.25
+    assert second >= 0.25
+    assert shown < 0.25
+
+
+EVENTS = st.one_of(
+    st.tuples(st.just("receive"), st.sampled_from(["c1", "d2", "e3", "f1"])),
+    st.tuples(st.just("validation"), st.sampled_from("acdef")),
+    st.tuples(st.just("train"), st.sampled_from("acdef")),
+    st.tuples(st.just("submit"), st.sampled_from("acdef")),
+    st.tuples(st.just("restart"), st.just("")),
+)
+OUTCOMES = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0, FAILING, None]), min_size=1, max_size=6)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(EVENTS, max_size=8),
+    st.fixed_dictionaries({tree * 40: OUTCOMES for tree in "b123"}),
+    st.sampled_from(["auto_best", "submit"]),
+    st.booleans(),
+)
+def test_whatever_went_before_finalising_gives_a_result_or_says_why_not(
+    events: list[tuple[str, str]], table: Table, mode: str, flag: bool
+) -> None:
+    """Any prefix of a session: the document is complete, and a number is never made of losses."""
+    with tempfile.TemporaryDirectory() as name:
+        plan = make_plan(
+            Path(name),
+            selection=selection(mode=mode, baseline_floor=flag),
+            score_baseline=not flag,
+            deterministic=flag,
+            targets=[target("test", "a"), target("secret", "b", "secret-row-1")],
+        )
+        document = _live(plan, table, events)
+    assert (document["rewards"] is None) is (document["problem"] is not None)
+    chosen = document["selection"]["chosen"]
+    assert chosen["tree"] in {c["tree"] for c in document["selection"]["candidates"]}
+    assert document["selection"]["candidates"]
+    for found in document["targets"]:
+        assert (found["score"] is None) is (found["problem"] is not None)
+        assert (found["basis"] is None) is (found["score"] is None)
+    if document["rewards"] is not None:
+        assert document["rewards"] == {t["reward_key"]: t["score"] for t in document["targets"]}
+    if mode == "submit" and document["selection"]["submitted"]:
+        assert chosen["basis"] in ("submitted", "baseline_floor")
+
+
+def _live(plan: Plan, table: Table, events: Sequence[tuple[str, str]]) -> Json:
+    """Plays events, over restarts, and finalises."""
+    rest = list(events)
+
+    async def act(session: Session) -> Json | None:
+        while rest:
+            what, which = rest.pop(0)
+            if what == "restart":
+                return None
+            await _happen(session, what, which)
+        return await session.finalise()
+
+    while (document := run(plan, table, act)) is None:
+        pass
+    return dict(document)
+
+
+async def _happen(session: Session, what: str, which: str) -> None:
+    with contextlib.suppress(Refused):
+        if what == "receive":
+            session.receive(which)
+        elif what == "submit":
+            session.ledger.submit(which * 40)
+        else:
+            await session.evaluate(what, which)

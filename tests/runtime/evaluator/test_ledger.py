@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from compiler.runtime.evaluator.budget import MOST_REFUNDS, Amount
 from compiler.runtime.evaluator.ledger import MOST_STARTS, Ledger, open_ledger
 from compiler.runtime.evaluator.ledger_file import FILE_NAME
-from compiler.runtime.evaluator.outcomes import Scored, summarise
+from compiler.runtime.evaluator.outcomes import Lost, Outcome, Scored, summarise
 from compiler.runtime.evaluator.plan import Plan, decode_plan
 from compiler.runtime.evaluator.records import (
     Job,
@@ -329,6 +329,128 @@ def test_parallel_requests_never_overspend(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_a_recorded_result_costs_nothing_and_is_the_same_samples(tmp_path: Path) -> None:
+    ledger = open_ledger(plan_in(tmp_path, deterministic=True, budgets=[budget("train", runs=2)]))
+    ledger.register(OTHER, "b" * 40)  # the baseline's tree under another commit
+    first = ledger.reserve(order("train", BASELINE))
+    both = ledger.reserve(order("train", BASELINE))  # there is no result yet: it is paid
+    ledger.complete(start(ledger).id, SUMMARY)
+    again = ledger.reserve(order("train", OTHER))
+    assert (again.recorded, again.state, again.commit) == (first.id, State.RUNNING, OTHER)
+    assert ledger.start_next() == ledger.job(both.id)
+    with pytest.raises(Refused, match="budget"):
+        ledger.reserve(order("train", BASELINE, "train-row-1"))
+    assert ledger.spent("train") == Amount(runs=2, samples=12)
+    ledger.close()
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_result_with_losses_is_not_repeated(tmp_path: Path, lost: int) -> None:
+    ledger = open_ledger(plan_in(tmp_path, deterministic=True))
+    outcomes: list[Outcome] = [*[Scored(score=0.5)] * 10, *[Lost(cause="x")] * lost]
+    ledger.reserve(order("train", BASELINE))
+    ledger.complete(start(ledger).id, summarise(outcomes, 0.0))
+    assert (ledger.reserve(order("train", BASELINE)).recorded is None) is bool(lost)
+    ledger.close()
+
+
+def test_a_result_is_not_repeated_when_trees_answer_differently(ledger: Ledger) -> None:
+    ledger.reserve(order("train", BASELINE))
+    ledger.complete(start(ledger).id, SUMMARY)
+    assert ledger.reserve(order("train", BASELINE)).recorded is None
+    assert ledger.spent("train").runs == 2
+
+
+def test_what_never_ran_is_paid_back_when_it_is_withdrawn(plan: Plan, ledger: Ledger) -> None:
+    first = ledger.reserve(order("train", BASELINE))
+    second = ledger.reserve(order("train", BASELINE))
+    start(ledger)
+    assert ledger.withdraw(first.id, "x").state is State.RUNNING
+    assert ledger.withdraw(second.id, "x").state is State.CANCELLED
+    assert ledger.spent("train").runs == 1
+    ledger = reopened(plan, ledger)
+    assert ledger.withdraw(first.id, "x").state is State.CANCELLED
+    assert ledger.spent("train").runs == 1  # it had run before the restart
+    for job, code in ((second.id, "job_ended"), (99, "unknown_job")):
+        with pytest.raises(Refused) as caught:
+            ledger.withdraw(job, "x")
+        assert caught.value.code == code
+    ledger.close()
+
+
+def test_withdrawing_is_no_refund_of_the_machinery(tmp_path: Path) -> None:
+    ledger = open_ledger(plan_in(tmp_path, budgets=[]))
+    for _ in range(MOST_REFUNDS + 5):
+        ledger.withdraw(ledger.reserve(order("train", BASELINE)).id, "x")
+    ledger.reserve(order("train", BASELINE))
+    ledger.invalidate(start(ledger).id, "machinery")
+    assert ledger.spent("train").runs == 0
+    ledger.close()
+
+
+def test_the_last_submission_before_the_seal_counts(plan: Plan, ledger: Ledger) -> None:
+    assert ledger.submission() is None
+    with pytest.raises(Refused) as caught:
+        ledger.submit(OTHER)
+    assert caught.value.code == "unknown_commit"
+    ledger.register(OTHER, "d" * 40)
+    for commit in (OTHER, BASELINE, OTHER):
+        assert ledger.submit(commit).commit == commit
+    ledger = reopened(plan, ledger)
+    found = ledger.submission()
+    assert found is not None
+    assert (found.commit, found.tree) == (OTHER, "d" * 40)
+    ledger.seal()
+    with pytest.raises(Refused) as caught:
+        ledger.submit(BASELINE)
+    assert caught.value.code == "sealed"
+    assert ledger.submission() == found
+    ledger.close()
+
+
+def test_submissions_and_jobs_are_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compiler.runtime.evaluator.ledger.MOST_SUBMISSIONS", 3)
+    monkeypatch.setattr("compiler.runtime.evaluator.ledger.MOST_JOBS", 2)
+    ledger.register(OTHER, "d" * 40)
+    for commit in (OTHER, OTHER, OTHER, BASELINE, OTHER):
+        ledger.submit(commit)
+    with pytest.raises(Refused) as caught:
+        ledger.submit(BASELINE)
+    assert caught.value.code == "too_many_submissions"
+    for _ in range(2):
+        ledger.withdraw(ledger.reserve(order("train", BASELINE)).id, "x")
+    with pytest.raises(Refused) as caught:
+        ledger.reserve(order("train", BASELINE))
+    assert caught.value.code == "too_many_jobs"
+
+
+def test_listing_goes_backwards_in_pages(ledger: Ledger) -> None:
+    for _ in range(3):
+        ledger.reserve(order("train", BASELINE))
+    ledger.complete(start(ledger).id, SUMMARY)
+
+    def ids(state: State | None, before: int, most: int) -> list[int]:
+        return [job.id for job in ledger.recent(state, before, most)]
+
+    assert ids(None, 100, 2) == [2, 3]
+    assert ids(None, 2, 2) == [1]
+    assert ids(State.DONE, 100, 9) == [1]
+    assert ids(State.INVALID, 100, 9) == []
+
+
+def test_a_copy_is_whole_and_finished(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
+    ledger.reserve(order("train", BASELINE))
+    ledger.seal()
+    ledger.copy_to(tmp_path / "plain", None)
+    ledger.copy_to(tmp_path / "finished", "{}")
+    for name, document in (("plain", None), ("finished", "{}")):
+        copy = sqlite3.connect(tmp_path / name)
+        assert copy.execute("SELECT document FROM session").fetchone() == (document,)
+        assert copy.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+        copy.close()
+    assert ledger.document() is None
+
+
 KILLED = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -358,40 +480,75 @@ def test_whatever_was_granted_survives_a_kill(tmp_path: Path, jobs: int) -> None
 
 
 TOTALS = Amount(runs=7, samples=25)
+PARTS = [(), ("train-row-0",), ("train-row-1", "train-row-4")]
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Any order of requests, ends and restarts: 0 <= spent <= total, as a model counts it."""
+    """Any order of requests, withdrawals, ends and restarts: 0 <= spent <= total, as a model counts
+    it, and nothing that was granted is forgotten.
+    """
+
+    deterministic = False
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = short_folder()
         budgets = [budget("train", runs=7, samples=25)]
-        self.plan = plan_in(self.folder.__enter__(), budgets=budgets)
-        self.ledger = open_ledger(self.plan)
+        self.clock = 1e9
+        self.plan = plan_in(
+            self.folder.__enter__(), budgets=budgets, deterministic=self.deterministic
+        )
+        self.ledger = open_ledger(self.plan, lambda: self.clock)
+        self.ledger.register(OTHER, "d" * 40)
+        self.price: dict[int, int] = {}
         self.paid: set[int] = set()
         self.refunds = 0
+        self.queued: list[int] = []
         self.running: list[int] = []
+        self.started: set[int] = set()
+        self.ends: dict[int, State] = {}
+        self.results: set[tuple[str, tuple[str, ...]]] = set()
+        self.what: dict[int, tuple[str, tuple[str, ...]]] = {}
 
     def teardown(self) -> None:
         self.ledger.close()
         self.folder.__exit__(None, None, None)
 
-    @rule()
-    def reserve(self) -> None:
+    def spent(self) -> Amount:
+        return Amount(runs=len(self.paid), samples=sum(self.price[job] for job in self.paid))
+
+    @rule(commit=st.sampled_from([BASELINE, OTHER]), ids=st.sampled_from(PARTS))
+    def reserve(self, commit: str, ids: tuple[str, ...]) -> None:
+        size, spent = len(ids) or 6, self.spent()
+        dear = spent.runs + 1 > TOTALS.runs or spent.samples + size > TOTALS.samples
+        known = self.deterministic and (commit, ids) in self.results
         sealed = self.ledger.sealed_at() is not None
-        if not sealed and len(self.paid) < 4:
-            self.paid.add(self.ledger.reserve(order("train", BASELINE)).id)
+        if sealed or (dear and not known):
+            with pytest.raises(Refused) as caught:
+                self.ledger.reserve(order("train", commit, *ids))
+            assert caught.value.code == ("sealed" if sealed else "budget_spent")
             return
-        with pytest.raises(Refused) as caught:
-            self.ledger.reserve(order("train", BASELINE))
-        assert caught.value.code == ("sealed" if sealed else "budget_spent")
+        job = self.ledger.reserve(order("train", commit, *ids))
+        assert (job.recorded is not None) is known
+        self.price[job.id], self.what[job.id] = size, (commit, ids)
+        if known:
+            self.ledger.complete(job.id, SUMMARY)
+            self.ends[job.id] = State.DONE
+        else:
+            self.paid.add(job.id)
+            self.queued.append(job.id)
 
     @rule()
     def start(self) -> None:
         job = self.ledger.start_next()
+        for job_ in self.ledger.jobs(Purpose.REQUESTED):
+            if job_.id in self.queued and job_.state is State.INVALID:  # started too often
+                self.queued.remove(job_.id)
+                self.ends[job_.id] = State.INVALID
+        assert (job.id if job else None) == (self.queued[0] if self.queued else None)
         if job is not None:
-            self.running.append(job.id)
+            self.running.append(self.queued.pop(0))
+            self.started.add(job.id)
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), end=st.sampled_from(["complete", "invalidate", "cancel"]))
@@ -399,19 +556,44 @@ class LedgerMachine(RuleBasedStateMachine):
         job = data.draw(st.sampled_from(self.running))
         self.running.remove(job)
         if end == "complete":
-            self.ledger.complete(job, SUMMARY)
+            self.ends[job] = self.ledger.complete(job, SUMMARY).state
+            self.results.add(self.what[job])
         elif end == "cancel":
-            self.ledger.cancel(job, "cancelled")
+            self.ends[job] = self.ledger.cancel(job, "cancelled").state
         else:
-            self.ledger.invalidate(job, "machinery")
+            self.ends[job] = self.ledger.invalidate(job, "machinery").state
             if self.refunds < MOST_REFUNDS:
                 self.refunds += 1
                 self.paid.discard(job)
 
+    @precondition(lambda self: self.price)
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(sorted(self.price)))
+        if self.ledger.sealed_at() is not None or job in self.ends:
+            with pytest.raises(Refused):
+                self.ledger.withdraw(job, "withdrawn")
+            return
+        found = self.ledger.withdraw(job, "withdrawn")
+        if job in self.running:
+            assert found.state is State.RUNNING
+            return
+        self.queued.remove(job)
+        self.ends[job] = State.CANCELLED
+        if job not in self.started:
+            self.paid.discard(job)
+
     @rule()
     def restart(self) -> None:
-        """As after a crash: whatever was running is queued again."""
-        self.ledger = reopened(self.plan, self.ledger)
+        """As after a crash: whatever was running is queued again, before what came later."""
+        self.ledger.close()
+        self.ledger = open_ledger(self.plan, lambda: self.clock)
+        self.ledger.recover()
+        if self.ledger.sealed_at() is None:
+            self.queued = sorted(self.queued + self.running)
+        else:
+            self.ends.update(dict.fromkeys(self.queued + self.running, State.CANCELLED))
+            self.queued = []
         self.running = []
 
     @rule()
@@ -419,18 +601,40 @@ class LedgerMachine(RuleBasedStateMachine):
         whole = Subset(ids=None, size=6)
         self.ledger.enter(Purpose.RESCORE, "train", self.ledger.candidates()[0], whole)
 
-    @precondition(lambda self: len(self.paid) == 4)
+    @rule(jump=st.sampled_from([-1e9, -1.0, 0.0, 3600.0, 1e12]))
+    def the_clock_jumps(self, jump: float) -> None:
+        self.clock += jump
+
+    @precondition(lambda self: len(self.price) > 8)
     @rule()
     def seal(self) -> None:
         self.ledger.seal()
+        self.ends.update(dict.fromkeys(self.queued, State.CANCELLED))
+        self.queued = []
 
     @invariant()
     def spent_is_what_was_paid(self) -> None:
         spent = self.ledger.spent("train")
-        assert spent == Amount(runs=len(self.paid), samples=6 * len(self.paid))
-        assert 0 <= spent.runs <= (TOTALS.runs)
-        assert 0 <= spent.samples <= (TOTALS.samples)
+        assert spent == self.spent()
+        assert 0 <= spent.runs <= TOTALS.runs
+        assert 0 <= spent.samples <= TOTALS.samples
+
+    @invariant()
+    def nothing_is_forgotten(self) -> None:
+        states = {job.id: job.state for job in self.ledger.jobs(Purpose.REQUESTED)}
+        expected = {
+            **dict.fromkeys(self.queued, State.QUEUED),
+            **dict.fromkeys(self.running, State.RUNNING),
+            **self.ends,
+        }
+        assert states == expected
 
 
-LedgerMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+class DeterministicMachine(LedgerMachine):
+    deterministic = True
+
+
+for machine in (LedgerMachine, DeterministicMachine):
+    machine.TestCase.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
 TestLedgerMachine = LedgerMachine.TestCase
+TestDeterministicMachine = DeterministicMachine.TestCase

@@ -140,6 +140,47 @@ def test_a_tree_that_is_refused_is_the_candidates_failure(house: House) -> None:
         assert (runner.count("put"), runner.count("sample")) == (1, 0)
 
 
+@pytest.mark.parametrize("where", ["put", "sample"])
+def test_a_setup_that_fails_is_the_candidates_failure_everywhere(house: House, where: str) -> None:
+    """Whether the runner says it when it gets the tree or when the tree is to run."""
+    said = {"ok": False, "error": {"code": "setup_failed", "message": "make: no rule"}}
+
+    def prepare(runner: FakeRunner) -> None:
+        runner.put = said if where == "put" else runner.put
+
+    outcomes, runner = evaluate(house, lambda request, _: (said, b""), prepare=prepare)
+    assert set(outcomes) == {Failed(cause="the candidate's setup failed", detail="make: no rule")}
+    assert len(outcomes) == 10
+    assert runner.count("put") == 1
+    assert runner.count("sample") <= 2
+
+
+def test_a_setup_that_takes_long_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound on handing a tree over is not one on preparing it."""
+    monkeypatch.setattr("compiler.runtime.evaluator.runner_client.PUT_SECONDS", 0.2)
+    react = FakeRunner._react
+
+    async def slow(self: FakeRunner, request: Json, reader: asyncio.StreamReader) -> Answer:
+        answer = await react(self, request, reader)
+        if request["op"] == "put":
+            await asyncio.sleep(0.6)
+        return answer
+
+    monkeypatch.setattr(FakeRunner, "_react", slow)
+    outcomes, runner = evaluate(house, lambda request, _: right(request))
+    assert summarise(outcomes, 0.0).score == 0.7
+    assert runner.count("put") == 1
+
+
+def test_what_was_scored_before_a_setup_failed_again_stands(house: House) -> None:
+    house.plan["max_concurrency"] = 1
+    said: Answer = (failure("setup_failed"), b"")
+    outcomes, _ = evaluate(house, lambda request, n: right(request) if n <= 3 else said)
+    assert kinds(outcomes) == {"Scored": 3, "Failed": 7}
+
+
 def _once(fault: Answer) -> Callable[[Json, int], Answer]:
     """The fault for the first request only."""
     return lambda request, number: fault if number == 1 else right(request)

@@ -55,6 +55,10 @@ def score(sample, output):
             except OSError:
                 pass
         return 1.0
+    if kind == "secret":
+        raise ValueError("the judge refused " + os.environ["MOORING_TEST_KEY"])
+    if kind == "files":
+        return float(sum(os.path.exists(f"/proc/self/fd/{fd}") for fd in range(3, 1024)))
     if kind == "calls":
         return calls
     if kind == "sample":
@@ -217,3 +221,18 @@ def test_a_missing_interpreter_and_an_endless_import_too(
     document["paths"]["scorer_python"] = "/nonexistent/python"
     with pytest.raises(ScorerUnusable, match="cannot be started"):
         asyncio.run(check_scorer(decode_plan(document)))
+
+
+def test_a_scorer_has_its_secrets_and_does_not_tell_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOORING_TEST_KEY", "k3y-0f-the-judge")
+    plan = scorer_plan(tmp_path, SCORER, secrets=["MOORING_TEST_KEY"])
+    (failed,) = score(plan, '{"kind": "secret"}')
+    assert isinstance(failed, Failed)
+    assert failed.detail == "ValueError: the judge refused [MOORING_TEST_KEY]"
+
+
+def test_a_scorer_holds_no_open_file_but_its_socket(plan: Plan) -> None:
+    with (plan.paths.scorer / "scorer.py").open():
+        assert score(plan, '{"kind": "files"}') == [Scored(score=1.0, output='{"kind": "files"}')]

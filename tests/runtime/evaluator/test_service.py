@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import os
@@ -12,7 +11,6 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
@@ -20,7 +18,7 @@ import pytest
 
 from tests.runtime.runner.box import Box, open_box
 
-from .fakes import Answer, FakeRunner, Json, right
+from .fakes import right, scripted_runner
 from .house import (
     ADDING,
     SAMPLES,
@@ -30,10 +28,12 @@ from .house import (
     House,
     make_house,
     open_evaluator,
+    open_unhealthy,
     rows,
     short_folder,
     solve,
     start_evaluator,
+    wait_for,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -58,30 +58,6 @@ def evaluator(house: House, box: Box) -> Iterator[Evaluator]:
     house.plan["paths"]["runner_socket"] = box.plan["socket"]
     with open_evaluator(house) as opened:
         yield opened
-
-
-@contextmanager
-def scripted_runner(house: House, script: Callable[[Json, int], Answer]) -> Iterator[FakeRunner]:
-    """A fake runner in a thread of its own, at the socket of the plan."""
-    runner = FakeRunner(Path(house.plan["paths"]["runner_socket"]), script)
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-    ready = threading.Event()
-
-    async def serve() -> None:
-        async with runner.running():
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield runner
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
 
 
 def everything_below(folder: Path) -> str:
@@ -243,25 +219,6 @@ def test_a_runner_that_goes_makes_the_evaluator_unhealthy(
         status, document = evaluator.evaluate("train", baseline)
         assert (status, document["error"]["code"]) == (503, "unhealthy")
         assert evaluator.ask("GET", "/status")[1]["jobs"] == []
-
-
-@contextmanager
-def open_unhealthy(house: House, **environment: str) -> Iterator[Evaluator]:
-    evaluator = start_evaluator(house, **environment)
-    try:
-        wait_for((house.admin / "control.sock").exists)
-        yield evaluator
-        assert evaluator.stop() == 0
-    finally:
-        if evaluator.process.poll() is None:
-            evaluator.kill()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def _no_ledger(house: House) -> None:
