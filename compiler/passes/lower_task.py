@@ -82,7 +82,7 @@ def _lower_evaluator(build: Task) -> Service:
     nested = () if isinstance(build, ModeA) else (contracts.NETWORK_PROVIDERS,)
     return Service(
         name=contracts.EVALUATOR,
-        role="the evaluator: samples with labels, scorer, budgets, results",
+        role=f"the evaluator: {_held(build)}, budgets, results",
         trust=Trust.TRUSTED,
         dockerfile="evaluator/Dockerfile",
         image=(Asset.LABELS, Asset.SCORER, Asset.CANDIDATES),
@@ -102,6 +102,15 @@ def _lower_evaluator(build: Task) -> Service:
     )
 
 
+def _held(build: Task) -> str:
+    mode_a = isinstance(build, ModeA)
+    return "samples with labels, scorer" if mode_a else "inner tasks, a Harbor that runs them"
+
+
+def _run_of(build: Task) -> str:
+    return "sample" if isinstance(build, ModeA) else "task"
+
+
 def _required(build: Task, recipient: Recipient) -> tuple[Variable, ...]:
     return tuple(Variable(name=name, value=None) for name in build.secrets_to(recipient))
 
@@ -115,7 +124,7 @@ def _lower_runner(build: Task) -> Service:
         resources = replace(resources, pids=processes)
     return Service(
         name=contracts.RUNNER,
-        role="the box in which candidates run, each sample under a user of its own",
+        role=f"the box in which candidates run, each {_run_of(build)} under a user of its own",
         trust=Trust.RUNS_UNTRUSTED,
         dockerfile="runner/Dockerfile",
         image=(Asset.CANDIDATES,),

@@ -62,6 +62,7 @@ def render_runner(project: Project) -> str:
         image=runner.image,
         install_missing=render_install_missing(("python3",)),
         packages=render_install(runner.packages) if runner.packages else "",
+        nested=isinstance(project.build, ModeB),
         build=[exec_form(argv) for argv in runner.build],
         runtime=contracts.RUNTIME,
         baseline=contracts.RUNNER_BASELINE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import contracts
-from compiler.ir.build import ModeA, Reach, Recipient
+from compiler.ir.build import Access, ModeA, Reach, Recipient
 from compiler.ir.project import Project
 from compiler.ir.task_plan import Service, TaskPlan
 from compiler.targets.render_template import render_template
@@ -94,7 +94,7 @@ def _leaves(service: Service, plan: TaskPlan) -> bool:
 def _residuals(project: Project) -> list[str]:
     residuals = [
         (
-            "Whoever becomes root in `main` can rewrite reward.json: the optimiser runs as "
+            "Whoever becomes root in `main` can rewrite `reward.json`: the optimiser runs as "
             f"`{contracts.AGENT_USER}`, without a way to new privileges."
         ),
         "Each answer about a non_viewable split tells a little of it; its budget bounds how much.",
@@ -107,5 +107,12 @@ def _residuals(project: Project) -> list[str]:
         residuals.append(
             "**`runner.network: public`: a candidate can carry the inputs that it is "
             "given, those of hidden samples too, to the internet.**"
+        )
+    secrets = project.build.secrets_to(Recipient.CANDIDATE)
+    if secrets and any(split.access is Access.VIEWABLE for split in project.build.splits):
+        names = ", ".join(f"`{name}`" for name in secrets)
+        residuals.append(
+            f"**{names}: a candidate can write what it is given into an answer, and the optimiser "
+            "sees the answers of viewable splits.**"
         )
     return residuals
