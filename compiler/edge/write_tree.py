@@ -10,7 +10,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from compiler import contracts
 from compiler.edge.contents import digest_content, stream_content
@@ -61,6 +61,7 @@ def write_tree(name: str, files: FileSet, destination: Path, *, force: bool = Fa
         _guard(place, force=force)
         with _staging(place) as staged:
             _fill(name, files, staged)
+            _hold_signals()
             put_in_place(staged, place, _aside(place))
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
@@ -105,7 +106,7 @@ def _staging(place: Path) -> Iterator[Path]:
 
     Signals wait while it is made and while it is removed: one in the midst would leave it there.
     """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    mask = _hold_signals()
     try:
         folder, lock = _locked_folder(place)
         try:
@@ -114,13 +115,19 @@ def _staging(place: Path) -> Iterator[Path]:
             staged.mkdir()
             yield staged
         finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+            _hold_signals()
             shutil.rmtree(folder, ignore_errors=True)
             if os.path.lexists(place):
                 shutil.rmtree(_aside(place), ignore_errors=True)
             os.close(lock)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _hold_signals() -> set[signal.Signals]:
+    """From here on signals wait, until ``_staging`` ends; the mask that was before."""
+    mask: set[Any] = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    return mask
 
 
 def _locked_folder(place: Path) -> tuple[Path, int]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import tempfile
 from collections.abc import Callable
@@ -36,6 +37,7 @@ NO_ID = 10**15
 BUNDLE_TYPE = "application/x-git-bundle"
 
 MOST_WAIT = 60.0
+_log = logging.getLogger("mooring.evaluator")
 
 STATUS = {
     "unknown_split": 400,
@@ -90,6 +92,7 @@ def make_app(service: Service) -> Starlette:
             CandidateRefused: _on_candidate_refused,
             LedgerUnusable: _on_ledger_unusable,
             MachineryFailure: _on_machinery,
+            OSError: _on_machinery,
             HTTPException: _on_http,
             Exception: _on_bug,
         },
@@ -225,6 +228,7 @@ async def _on_ledger_unusable(request: Request, error: Exception) -> Response:
 
 
 async def _on_machinery(request: Request, error: Exception) -> Response:
+    _log.error("%s %s: %s", request.method, request.url.path, error)
     return _error(
         "machinery", "the evaluator could not do it; this is not the candidate's fault", 503
     )

@@ -77,7 +77,7 @@ class _Evaluation:
                 self._troubled = None
                 await self._run_all()
         except TimeoutError:
-            pass  # what is unfinished is decided below
+            await self._look_at_runner()
         except TreeRefused as error:
             self._refused = _refusal(error)
         except _MACHINERY as error:
@@ -93,6 +93,13 @@ class _Evaluation:
         if self._refused is not None:
             return self._refused
         return Failed(cause=_NO_TIME) if self._troubled is None else Lost(cause=self._troubled)
+
+    async def _look_at_runner(self) -> None:
+        """When the time is over: a runner that hangs by then had a part in it."""
+        try:
+            await self._runner.ping()
+        except RunnerFailure as error:
+            self._trouble(error)
 
     def _trouble(self, error: Exception) -> None:
         self._troubled = f"{type(error).__name__}: {error}"

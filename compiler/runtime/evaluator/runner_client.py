@@ -105,8 +105,10 @@ class RunnerClient:
         self._idle: list[_Connection] = []
 
     async def ping(self) -> None:
-        """Raises `RunnerFailure` when the runner does not answer, or speaks another protocol."""
-        async with self._connection(PING_SECONDS) as connection:
+        """Raises `RunnerFailure` when the runner takes no new connection, is silent, or speaks
+        another protocol.
+        """
+        async with self._connection(PING_SECONDS, fresh=True) as connection:
             answer, _ = await connection.call({"op": "ping"})
             _check(answer)
         if answer.get("protocol") != frames.PROTOCOL:
@@ -137,20 +139,23 @@ class RunnerClient:
             await self._idle.pop().end()
 
     @asynccontextmanager
-    async def _connection(self, seconds: float | None) -> AsyncIterator[_Connection]:
+    async def _connection(
+        self, seconds: float | None, *, fresh: bool = False
+    ) -> AsyncIterator[_Connection]:
         """A connection for one request; it is kept only when the request ended well."""
         connection: _Connection | None = None
         try:
             async with asyncio.timeout(seconds):
-                connection = await self._connect()
+                connection = await (self._open() if fresh else self._connect())
                 yield connection
         except TimeoutError as error:
             raise RunnerFailure("the runner did not answer in time") from error
         except (OSError, asyncio.IncompleteReadError, frames.FrameError) as error:
             raise RunnerFailure(f"the runner cannot be reached or understood: {error}") from error
         else:
-            self._idle.append(connection)
-            connection = None
+            if not fresh:
+                self._idle.append(connection)
+                connection = None
         finally:
             if connection is not None:
                 connection.close()
@@ -161,6 +166,9 @@ class RunnerClient:
             if connection.usable():
                 return connection
             connection.close()
+        return await self._open()
+
+    async def _open(self) -> _Connection:
         reader, writer = await asyncio.open_unix_connection(self._socket)
         return _Connection(reader, writer)
 

@@ -17,7 +17,9 @@ from .handler import Handler, log
 from .janitor import Ground, UncleanError, clean
 from .plan import Plan
 from .processes import reap_ended
-from .slots import lock_slot, make_slots
+from .secrets import take_secrets
+from .setup import SETUP, clear_setup
+from .slots import Slot, lock_slot, make_setup_slot, make_slots
 from .store import Store
 from .system import (
     SET_CHILD_SUBREAPER,
@@ -37,6 +39,7 @@ SLOT_MODE = 0o711
 def serve(plan: Plan) -> None:
     """Runs until SIGTERM or SIGINT. WorldError when the surroundings do not allow to start."""
     check_rights()
+    plan = take_secrets(plan)
     os.umask(0o022)
     ground = prepare(plan)
     daemon = Daemon(plan, ground, listen(plan.socket))
@@ -50,29 +53,50 @@ def serve(plan: Plan) -> None:
 def prepare(plan: Plan) -> Ground:
     """Takes over the folders and clears what an earlier daemon may have left in them."""
     slots = make_slots(plan.slots, plan.uid_base)
+    setup = make_setup_slot(f"{plan.candidates}/{SETUP}", plan.uid_base, len(slots))
     for slot in slots:
         own_folder(slot.path, SLOT_MODE)
-    Store(plan.candidates, plan.limits.tree_bytes).prepare()
+    store = Store(plan.candidates, plan.limits.tree_bytes)
+    store.prepare()
+    os.makedirs(setup.path, exist_ok=True)
+    own_folder(setup.path, SLOT_MODE)
     scratch = tuple(sorted({*plan.scratch, *shared_folders()}))
-    ground = Ground(slots=slots, scratch=scratch)
-    clear_slots(ground)
+    ground = Ground(slots=slots, setup=setup, scratch=scratch)
+    clear_all(ground, store)
     return ground
+
+
+def clear_all(ground: Ground, store: Store, patience: float = 0.0) -> None:
+    """Ends and removes whatever is left of samples and of a setup."""
+    clear_slots(ground, patience)
+    lock = _lock_in(ground.setup, time.monotonic() + patience)
+    try:
+        clear_setup(ground, store)
+    except UncleanError as error:
+        raise WorldError(str(error)) from error
+    finally:
+        os.close(lock)
 
 
 def clear_slots(ground: Ground, patience: float = 0.0) -> None:
     """Ends and wipes what is left of every slot; waits so many seconds for one that is busy."""
     deadline = time.monotonic() + patience
     for slot in ground.slots:
-        while (lock := lock_slot(slot)) is None:
-            if time.monotonic() >= deadline:
-                raise WorldError(f"{slot.path}: another process works in it")
-            time.sleep(0.01)
+        lock = _lock_in(slot, deadline)
         try:
-            clean(ground, slot, 0)
+            clean(ground, slot, None)
         except UncleanError as error:
             raise WorldError(f"{slot.path}: {error}") from error
         finally:
             os.close(lock)
+
+
+def _lock_in(slot: Slot, deadline: float) -> int:
+    while (lock := lock_slot(slot)) is None:
+        if time.monotonic() >= deadline:
+            raise WorldError(f"{slot.path}: another process works in it")
+        time.sleep(0.01)
+    return lock
 
 
 def listen(path: str) -> socket.socket:
@@ -143,7 +167,8 @@ class Daemon:
         for handler in self._handlers:
             os.waitpid(handler, 0)
         # A killed handler's janitor works to its end and holds the slot as long.
-        clear_slots(self._ground, patience=END_SECONDS)
+        store = Store(self._plan.candidates, self._plan.limits.tree_bytes)
+        clear_all(self._ground, store, patience=END_SECONDS)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._ending = True

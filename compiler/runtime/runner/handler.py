@@ -17,13 +17,18 @@ from typing import Any
 from . import frames
 from .janitor import Ground
 from .plan import Plan
-from .sample import CancelledError, Outcome, Watch, run_sample
+from .run import CancelledError, Watch
+from .sample import Outcome, run_sample
+from .secrets import hide_secrets
+from .setup import Setup, SetupFailedError
 from .store import Store
 from .tar import TarError
 from .tree import TooLargeError
 
 # A peer that stops in the middle of a frame, or does not take its answer.
 STALL_SECONDS = 120.0
+# Characters of a refusal.
+MESSAGE = 4096
 _TREE = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -99,6 +104,16 @@ class Handler:
             return True
         return bool(select.select((self._client,), (), (), 0)[0])
 
+    def _is_gone(self) -> bool:
+        """The same while the client may still be sending: only its end counts."""
+        self._drain_wake()
+        poller = select.poll()
+        poller.register(self._client.fileno(), select.POLLRDHUP)
+        return self._ending or bool(poller.poll(0))
+
+    def _watch(self) -> Watch:
+        return Watch((self._client.fileno(), self._wake), self._is_over)
+
     def _answer(self, header: frames.Header) -> bytes:
         try:
             answer = self._dispatch(header)
@@ -145,21 +160,45 @@ class Handler:
         if self._store.has(tree):
             return
         try:
-            self._store.put(tree, stream.read)
+            if self._plan.setup is None:
+                self._store.put(tree, stream.read)
+            else:
+                setup = Setup(self._plan, self._ground, self._store, self._watch())
+                with setup.turn(Watch((self._wake,), self._is_gone)):
+                    setup.put(tree, stream.read)
         except TarError as error:
             raise RequestError("bad_tree", str(error)) from error
         except TooLargeError as error:
             raise RequestError("too_large", str(error)) from error
+        except SetupFailedError as error:
+            raise RequestError("setup_failed", str(error)) from error
 
     def _sample(self, header: frames.Header) -> Answer:
         tree, fields = _tree(header), header.get("input")
         if not isinstance(fields, dict):
             raise RequestError("bad_request", "input: expected an object")
-        watch = Watch((self._client.fileno(), self._wake), self._is_over)
         with self._store.use(tree) as workspace:
             if workspace is None:
                 raise RequestError("unknown_tree", f"there is no tree {tree}")
-            return _describe(run_sample(self._plan, self._ground, workspace, fields, watch))
+            outcome = run_sample(self._plan, self._ground, workspace, fields, self._watch())
+            return self._describe(outcome)
+
+    def _describe(self, outcome: Outcome) -> Answer:
+        end = outcome.end
+        stdout, stderr = (
+            hide_secrets(self._plan, text.decode("utf-8", "replace"))
+            for text in (end.stdout, end.stderr)
+        )
+        fields = {
+            "exit": end.exit,
+            "signal": end.signal,
+            "timed_out": end.timed_out,
+            "seconds": round(end.seconds, 6),
+            "output": outcome.output.state,
+            "stderr": stderr,
+            "stdout": stdout,
+        }
+        return Answer(fields, outcome.output.data)
 
 
 class ChunkStream:
@@ -202,22 +241,8 @@ def _tree(header: frames.Header) -> str:
     return tree
 
 
-def _describe(outcome: Outcome) -> Answer:
-    exited = os.WIFEXITED(outcome.status)
-    fields = {
-        "exit": os.WEXITSTATUS(outcome.status) if exited else None,
-        "signal": None if exited else os.WTERMSIG(outcome.status),
-        "timed_out": outcome.timed_out,
-        "seconds": round(outcome.seconds, 6),
-        "output": outcome.output.state,
-        "stderr": outcome.stderr.decode("utf-8", "replace"),
-        "stdout": outcome.stdout.decode("utf-8", "replace"),
-    }
-    return Answer(fields, outcome.output.data)
-
-
 def _refusal(code: str, message: str) -> bytes:
-    error = {"code": code, "message": message[:2000]}
+    error = {"code": code, "message": message[:MESSAGE]}
     return frames.encode_frame({"ok": False, "error": error})
 
 

@@ -4,22 +4,23 @@ One forked child does all three with the rights of the sample's user, so that th
 never touches what candidate code made. The child's *effective* user is the sample's: it may signal
 the sample's processes and remove its files. Its real and saved user is the slot's janitor, which
 no candidate code has: so the sample can neither signal nor trace it, and no race with a process
-that kills whatever it can is to be won or lost.
+that kills whatever it can is to be won or lost. It is forked before the sample's program starts:
+no sample can use up what it needs, and its start costs no time afterwards.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import signal
-import stat
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from . import frames, ipc
-from .processes import end_processes
+from .output import Output, read_output
+from .processes import end_child, end_processes, keep_status
+from .seal import Bounds, UnsealableError, open_tree
 from .slots import Slot, clear
 from .wipe import OPEN_FOLDER, Wipe
 
@@ -34,123 +35,166 @@ class UncleanError(Exception):
 
 
 @dataclass(frozen=True)
-class Output:
-    """What stood in the sample's output file: `data` is empty unless `state` is `present`."""
-
-    state: str
-    data: bytes
-
-
-@dataclass(frozen=True)
 class Ground:
     """Where candidate code can leave something: all slots, and the folders that they share."""
 
     slots: tuple[Slot, ...]
+    setup: Slot
     scratch: tuple[str, ...]
 
 
-def clean(ground: Ground, slot: Slot, output_bytes: int) -> Output:
-    """Ends the sample of a locked slot, returns its output, and leaves the slot clean."""
-    output, foreign = _send(ground, slot, kill=True, output_bytes=output_bytes)
-    for turn in range(ROUNDS):
-        if not foreign:
-            break
-        for owner in _owners(ground, slot, foreign):
-            # Who keeps filling another slot's folders forfeits its own sample.
-            _send(ground, owner, kill=turn > 0, output_bytes=None, only_shared=True)
-        _, foreign = _send(ground, slot, kill=True, output_bytes=None)
-    if foreign:
-        raise UncleanError(f"users {sorted(foreign)} hold files of slot {slot.index}")
+@dataclass(frozen=True)
+class Order:
+    """What a janitor does, in this order; the shared folders are always swept."""
+
+    kill: bool = True
+    # Most bytes of an output that is read; None: no output is looked at.
+    output_bytes: int | None = None
+    # Folders of the user that are emptied.
+    empty: tuple[str, ...] = ()
+    kernel_objects: bool = True
+    # A tree of the user that is made readable for root: seal.py; with its bounds.
+    tree: str | None = None
+    bounds: Bounds | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """`foreign`: owners of files that lie in the user's folders; `refusal`: why no tree is to be
+    sealed.
+    """
+
+    output: Output
+    foreign: frozenset[int]
+    refusal: str | None = None
+
+
+def clean(
+    ground: Ground, slot: Slot, output_bytes: int | None, janitor: Janitor | None = None
+) -> Output:
+    """Ends what runs in a locked slot, returns its output, and leaves the slot clean."""
+    report = tidy(ground, slot, Order(output_bytes=output_bytes, empty=slot.owned), janitor)
     try:
         clear(slot)
     except OSError as error:
-        raise UncleanError(f"slot {slot.index} cannot be cleared: {error}") from error
-    return output
+        raise UncleanError(f"{slot.name} cannot be cleared: {error}") from error
+    return report.output
 
 
-def _owners(ground: Ground, slot: Slot, uids: set[int]) -> list[Slot]:
-    owners = [each for each in ground.slots if each.uid in uids and each != slot]
+def tidy(ground: Ground, slot: Slot, order: Order, janitor: Janitor | None = None) -> Report:
+    """Has the order carried out, with the help of those whose files are in the way."""
+    report = first = _carry_out(ground, slot, order, janitor)
+    again = Order(empty=order.empty)
+    for turn in range(ROUNDS):
+        if not report.foreign:
+            return first
+        for owner in _owners(ground, slot, report.foreign):
+            # Who keeps filling another slot's folders forfeits its own sample.
+            Janitor(ground, owner).obey(Order(kill=turn > 0, kernel_objects=False))
+        report = Janitor(ground, slot).obey(again)
+    if report.foreign:
+        raise UncleanError(f"users {sorted(report.foreign)} hold files of {slot.name}")
+    return first
+
+
+def _carry_out(ground: Ground, slot: Slot, order: Order, janitor: Janitor | None) -> Report:
+    if janitor is not None:
+        try:
+            return janitor.obey(order)
+        except GoneError:
+            # Another slot's order to kill may have met it: it has the same user.
+            pass
+    return Janitor(ground, slot).obey(order)
+
+
+def _owners(ground: Ground, slot: Slot, uids: frozenset[int]) -> list[Slot]:
+    known = (*ground.slots, ground.setup)
+    owners = [each for each in known if each.uid in uids and each != slot]
     if len(owners) != len(uids):
-        raise UncleanError(f"slot {slot.index} holds files of the users {sorted(uids)}")
+        raise UncleanError(f"{slot.name} holds files of the users {sorted(uids)}")
     return owners
 
 
-def _send(
-    ground: Ground,
-    slot: Slot,
-    *,
-    kill: bool,
-    output_bytes: int | None,
-    only_shared: bool = False,
-) -> tuple[Output, set[int]]:
-    """Forks one janitor and waits for its report."""
-    receiver, sender = os.pipe()
-    child = os.fork()
-    if child == 0:
+class GoneError(Exception):
+    """A janitor ended before it had its order."""
+
+
+class Janitor:
+    """One forked child of a slot, which waits for one order."""
+
+    def __init__(self, ground: Ground, slot: Slot) -> None:
+        self._slot = slot
+        order, self._order = os.pipe()
+        self._report, report = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            try:
+                os.close(self._order)
+                os.close(self._report)
+                _work(ground, slot, order, report)
+            finally:
+                os._exit(0)
+        keep_status(self._child)
+        os.close(order)
+        os.close(report)
+
+    def obey(self, order: Order) -> Report:
+        """Has the order carried out; the janitor is gone afterwards, whatever happens."""
         try:
-            os.close(receiver)
-            _work(ground, slot, kill, output_bytes, only_shared, sender)
+            try:
+                os.write(self._order, frames.encode_frame(asdict(order)))
+            except BrokenPipeError as error:
+                raise GoneError from error
+            return _receive(self._report, self._slot)
         finally:
-            os._exit(0)
-    os.close(sender)
-    try:
-        return _receive(receiver, slot)
-    finally:
-        os.close(receiver)
-        _await(child)
+            self.dismiss()
+
+    def dismiss(self) -> None:
+        """Ends it, with or without an order."""
+        os.close(self._order)
+        os.close(self._report)
+        end_child(self._child)
 
 
-def _await(child: int) -> None:
-    """Sees the janitor off: at once when it reported, by force when it did not."""
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-
-def _receive(receiver: int, slot: Slot) -> tuple[Output, set[int]]:
+def _receive(receiver: int, slot: Slot) -> Report:
     deadline = time.monotonic() + WIPE_SECONDS + 15
     poller = select.poll()
     poller.register(receiver, select.POLLIN)
 
     def read(size: int) -> bytes:
         if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise UncleanError(f"cleaning slot {slot.index} did not end")
+            raise UncleanError(f"cleaning {slot.name} did not end")
         return os.read(receiver, size)
 
     try:
         header, body = frames.read_frame(read, frames.MAX_BODY)
     except frames.FrameError as error:
-        raise UncleanError(f"cleaning slot {slot.index} broke off: {error}") from error
+        raise UncleanError(f"cleaning {slot.name} broke off: {error}") from error
     if "problem" in header:
-        raise UncleanError(f"slot {slot.index} cannot be cleaned: {header['problem']}")
-    return Output(state=header["output"], data=body), set(header["foreign"])
+        raise UncleanError(f"{slot.name} cannot be cleaned: {header['problem']}")
+    output = Output(state=header["output"], data=body)
+    return Report(output, frozenset(header["foreign"]), header["refusal"])
 
 
-def _work(
-    ground: Ground,
-    slot: Slot,
-    kill: bool,
-    output_bytes: int | None,
-    only_shared: bool,
-    sender: int,
-) -> None:
+def _work(ground: Ground, slot: Slot, orders: int, reports: int) -> None:
     """The child's whole life; a report that stays away is a failure to the parent."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    report: dict[str, Any]
-    output = Output(state="missing", data=b"")
+    fields: dict[str, Any]
+    data = b""
     try:
         become(slot)
-        deadline = time.monotonic() + WIPE_SECONDS
-        if kill:
-            end_processes(slot.uid, deadline)
-        if output_bytes is not None:
-            output = read_output(slot, output_bytes)
-        foreign = _wipe(ground, slot, only_shared, deadline)
-        report = {"output": output.state, "foreign": sorted(foreign)}
+        order = _read_order(orders)
+        if order is None:
+            return
+        report = _obey(ground, slot, order)
+        data = report.output.data
+        fields = {"output": report.output.state, "foreign": sorted(report.foreign)}
+        fields["refusal"] = report.refusal
     except Exception as error:
-        report = {"problem": f"{type(error).__name__}: {error}"}
-    with os.fdopen(sender, "wb") as writer:
-        writer.write(frames.encode_frame(report, output.data))
+        fields = {"problem": f"{type(error).__name__}: {error}"}
+    with os.fdopen(reports, "wb") as writer:
+        writer.write(frames.encode_frame(fields, data))
 
 
 def become(slot: Slot) -> None:
@@ -163,44 +207,54 @@ def become(slot: Slot) -> None:
     os.umask(0o077)
 
 
-def read_output(slot: Slot, limit: int) -> Output:
-    """The sample's answer, if it is a regular file of at most `limit` bytes."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+def _read_order(orders: int) -> Order | None:
+    """None when whoever would give the order has gone."""
     try:
-        os.chmod(os.path.dirname(slot.output), 0o700)
-        file = os.open(slot.output, flags)
-    except FileNotFoundError:
-        return Output(state="missing", data=b"")
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM):
-            return Output(state="not_a_file", data=b"")
-        raise
-    try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode):
-            return Output(state="not_a_file", data=b"")
-        if found.st_size > limit:
-            return Output(state="too_large", data=b"")
-        return Output(state="present", data=os.read(file, limit))
-    finally:
-        os.close(file)
+        fields, _ = frames.read_frame(lambda size: os.read(orders, size), 0)
+    except frames.EndOfStream:
+        return None
+    bounds = fields.pop("bounds")
+    return Order(**{**fields, "bounds": bounds and Bounds(**bounds)})
 
 
-def _wipe(ground: Ground, slot: Slot, only_shared: bool, deadline: float) -> set[int]:
-    """Removes every file and kernel object of the user; returns other owners in its folders."""
+def _obey(ground: Ground, slot: Slot, order: Order) -> Report:
+    deadline = time.monotonic() + WIPE_SECONDS
+    if order.kill:
+        end_processes(slot.uid, deadline)
+    output = Output(state="missing", data=b"")
+    if order.output_bytes is not None:
+        output = read_output(slot.output, order.output_bytes)
     wipe = Wipe(deadline)
-    for path in () if only_shared else slot.owned:
+    for path in order.empty:
         _empty(wipe, path)
     for path in ground.scratch:
-        try:
-            folder = os.open(path, OPEN_FOLDER)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        wipe.sweep(folder, slot.uid)
-        os.close(folder)
-    if not only_shared:
+        _sweep(wipe, path, slot.uid)
+    if order.kernel_objects:
         ipc.remove_objects(slot.uid)
-    return wipe.foreign
+    refusal = None
+    if order.tree is not None and order.bounds is not None:
+        refusal = _open_tree(wipe, order.tree, slot.uid, order.bounds)
+    # What is root's is for root to remove.
+    return Report(output, frozenset(wipe.foreign - {0}), refusal)
+
+
+def _open_tree(wipe: Wipe, path: str, uid: int, bounds: Bounds) -> str | None:
+    """Why the tree is not to be sealed; it is emptied then."""
+    try:
+        open_tree(path, uid, bounds, wipe.deadline)
+    except UnsealableError as error:
+        _empty(wipe, path)
+        return str(error)
+    return None
+
+
+def _sweep(wipe: Wipe, path: str, uid: int) -> None:
+    try:
+        folder = os.open(path, OPEN_FOLDER)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    wipe.sweep(folder, uid)
+    os.close(folder)
 
 
 def _empty(wipe: Wipe, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Starting one sample's program as its own user: the last lines before candidate code runs."""
+"""Starting a program as its slot's user: the last lines before candidate code runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import signal
 from dataclasses import dataclass
 
 from .plan import Plan
+from .processes import end_child, keep_status
 from .slots import Slot
 
 # What a shell answers for a program that is not there, or is not one.
@@ -26,7 +27,7 @@ _PLACEHOLDER = re.compile(r"\{(input|output|workspace)\}")
 
 
 class LaunchError(Exception):
-    """The machinery could not start the sample."""
+    """The machinery could not start the program."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Process:
 
 
 def fill_command(command: tuple[str, ...], slot: Slot, workspace: str) -> list[str]:
-    """The argv of one sample; what is put in is not looked at again."""
+    """The argv of one run; what is put in is not looked at again."""
     places = {"input": slot.input, "output": slot.output, "workspace": workspace}
     return [_PLACEHOLDER.sub(lambda found: places[found[1]], word) for word in command]
 
 
-def launch(plan: Plan, slot: Slot, workspace: str) -> Process:
+def launch(plan: Plan, slot: Slot, command: tuple[str, ...], workspace: str) -> Process:
     """Starts the program; returns when it runs, or when it could not be started and ended so."""
-    argv = fill_command(plan.command, slot, workspace)
+    argv = fill_command(command, slot, workspace)
     stdout, stdout_end = _stream(slot)
     stderr, stderr_end = _stream(slot)
     trouble, trouble_end = os.pipe()
@@ -59,6 +60,7 @@ def launch(plan: Plan, slot: Slot, workspace: str) -> Process:
             os.write(trouble_end, f"{error}".encode("utf-8", "replace"))
         finally:
             os._exit(NOT_EXECUTABLE)
+    keep_status(pid)
     for end in (stdout_end, stderr_end, trouble_end):
         os.close(end)
     with os.fdopen(trouble, "rb") as reader:
@@ -66,7 +68,8 @@ def launch(plan: Plan, slot: Slot, workspace: str) -> Process:
     process = Process(pid=pid, stdout=stdout, stderr=stderr)
     if problem:
         close_streams(process)
-        raise LaunchError(f"a sample cannot be started: {problem.decode('utf-8', 'replace')}")
+        end_child(pid)
+        raise LaunchError(f"a program cannot be started: {problem.decode('utf-8', 'replace')}")
     return process
 
 

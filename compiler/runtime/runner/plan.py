@@ -30,7 +30,9 @@ class PlanError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one sample (`tree_bytes`: of one candidate): bytes, and counts per user id."""
+    """Bounds of one sample or setup (`tree_bytes`: of one candidate, before and after its setup):
+    bytes, and counts per user id.
+    """
 
     output_bytes: int
     stderr_bytes: int
@@ -42,7 +44,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the daemon may do and where. `sample_timeout` is in seconds."""
+    """What the daemon may do and where. Timeouts are in seconds.
+
+    `secrets` are names; the daemon adds their values to `environment` when it starts.
+    """
 
     socket: str
     candidates: str
@@ -50,8 +55,11 @@ class Plan:
     uid_base: int
     command: tuple[str, ...]
     sample_timeout: float
+    setup: tuple[str, ...] | None
+    setup_timeout: float
     scratch: tuple[str, ...]
     environment: dict[str, str]
+    secrets: tuple[str, ...]
     limits: Limits
 
 
@@ -73,6 +81,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def decode_plan(value: Any) -> Plan:
     """Typed plan of decoded JSON; PlanError on anything missing, unknown or of another type."""
+    if isinstance(value, dict):
+        value = {**_EARLIER, **value}
     fields = _object(value, "the plan", _FIELDS)
     if fields["plan_version"] != PLAN_VERSION or isinstance(fields["plan_version"], bool):
         raise PlanError(f"plan_version: expected {PLAN_VERSION}")
@@ -81,6 +91,7 @@ def decode_plan(value: Any) -> Plan:
     slots = _paths(fields["slots"], "slots")
     if not 1 <= len(slots) <= MAX_SLOTS:
         raise PlanError(f"slots: expected 1 to {MAX_SLOTS} folders")
+    environment = _environment(fields["environment"])
     return Plan(
         socket=_path(fields["socket"], "socket"),
         candidates=_path(fields["candidates"], "candidates"),
@@ -88,16 +99,21 @@ def decode_plan(value: Any) -> Plan:
         uid_base=_integer(fields["uid_base"], "uid_base", MIN_UID, MAX_UID),
         command=_words(fields["command"], "command"),
         sample_timeout=_seconds(fields["sample_timeout"], "sample_timeout"),
+        setup=None if fields["setup"] is None else _words(fields["setup"], "setup"),
+        setup_timeout=_seconds(fields["setup_timeout"], "setup_timeout"),
         scratch=_paths(fields["scratch"], "scratch"),
-        environment=_environment(fields["environment"]),
+        environment=environment,
+        secrets=_secrets(fields["secrets"], environment),
         limits=_limits(fields["limits"]),
     )
 
 
 _FIELDS = frozenset(
     {"plan_version", "service", "socket", "candidates", "slots", "uid_base", "command"}
-    | {"sample_timeout", "scratch", "environment", "limits"}
+    | {"sample_timeout", "setup", "setup_timeout", "scratch", "environment", "secrets", "limits"}
 )
+# What a plan means that was compiled before these keys were.
+_EARLIER: dict[str, Any] = {"setup": None, "setup_timeout": 600, "secrets": []}
 # Smallest and largest value of each limit.
 _LIMITS: dict[str, tuple[int, int]] = {
     "output_bytes": (1, MAX_BODY),
@@ -180,9 +196,25 @@ def _environment(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise PlanError("environment: expected an object")
     for name, text in value.items():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise PlanError(f"environment: {name!r} is not a name of a variable")
-        if name in OWN_VARIABLES:
-            raise PlanError(f"environment: {name} is set by the runner")
+        _variable(name, "environment")
         _text(text, f"environment.{name}")
     return value
+
+
+def _secrets(value: Any, environment: dict[str, str]) -> tuple[str, ...]:
+    names = _list(value, "secrets", _variable)
+    if len(set(names)) != len(names):
+        raise PlanError("secrets: a name stands twice")
+    taken = sorted(environment.keys() & set(names))
+    if taken:
+        raise PlanError(f"secrets: {', '.join(taken)} is in the environment as well")
+    return names
+
+
+def _variable(value: Any, where: str) -> str:
+    name = _text(value, where)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise PlanError(f"{where}: {name!r} is not a name of a variable")
+    if name in OWN_VARIABLES:
+        raise PlanError(f"{where}: {name} is set by the runner")
+    return name

@@ -42,20 +42,19 @@ def is_alive(uid: int) -> bool:
 
 def _acts_as(pid: str, uid: int) -> bool:
     try:
-        # The folder's owner is the process's user, or root when it is not open to that user.
-        if os.stat(f"/proc/{pid}").st_uid not in (0, uid):
-            return False
+        # What this process may not signal is no other process of its effective user.
+        os.kill(int(pid), 0)
         if str(uid) not in status_field(pid, "Uid").split():
             return False
         # A leader that ended is a zombie for as long as another of its threads runs.
         has_ended = status_field(pid, "State")[:1] in "ZX"
         return not has_ended or status_field(pid, "Threads") not in ("", "0", "1")
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
 
 
 def reap_ended() -> dict[int, int]:
-    """Statuses of children that have ended; at most a thousand at once."""
+    """Statuses of children that have ended, but for those kept; at most a thousand at once."""
     ended: dict[int, int] = {}
     while len(ended) < 1000:
         try:
@@ -64,5 +63,36 @@ def reap_ended() -> dict[int, int]:
             break
         if child == 0:
             break
-        ended[child] = status
+        if child in _kept:
+            _kept[child] = status
+        else:
+            ended[child] = status
     return ended
+
+
+# Statuses of children that their starter asks for; None while they were not seen to end.
+_kept: dict[int, int | None] = {}
+
+
+def keep_status(child: int) -> None:
+    """Keeps the status of a child for `status_of` and `end_child`, whoever reaps it."""
+    _kept[child] = None
+
+
+def status_of(child: int) -> int | None:
+    """The status of a kept child that has ended, else None."""
+    reap_ended()
+    return _kept[child]
+
+
+def end_child(child: int) -> int:
+    """Sees a kept child off, by force when it still runs. Returns its status, which is forgotten.
+
+    The caller must have the right to signal it, or know that it ends by itself.
+    """
+    status = status_of(child)
+    if status is None:
+        os.kill(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
+    del _kept[child]
+    return status

@@ -18,12 +18,16 @@ INPUT_FOLDER, OUTPUT_FOLDER, HOME_FOLDER = "in", "out", "work"
 
 @dataclass(frozen=True)
 class Slot:
-    """`janitor` is a user id that no candidate code has: see janitor.py."""
+    """A user id and its folder. `janitor` is a user id that no candidate code has: janitor.py.
 
-    index: int
+    A candidate's setup has a slot of its own as well, with neither input nor output.
+    """
+
+    name: str
     path: str
     uid: int
     janitor: int
+    owned: tuple[str, ...]
 
     @property
     def input(self) -> str:
@@ -37,21 +41,31 @@ class Slot:
 
     @property
     def home(self) -> str:
-        """The sample's HOME and TMPDIR."""
+        """HOME and TMPDIR of what runs here."""
         return f"{self.path}/{HOME_FOLDER}"
-
-    @property
-    def owned(self) -> tuple[str, str]:
-        """The folders that belong to the sample's user."""
-        return (f"{self.path}/{OUTPUT_FOLDER}", self.home)
 
 
 def make_slots(paths: tuple[str, ...], uid_base: int) -> tuple[Slot, ...]:
-    """Samples' user ids go up from `uid_base`, janitors' follow after the last of them."""
+    """The slots of samples. With n slots, user ids from `uid_base` on are: n for samples, n for
+    their janitors, one for setups and one for its janitor.
+    """
     return tuple(
-        Slot(index=index, path=path, uid=uid_base + index, janitor=uid_base + len(paths) + index)
+        Slot(
+            name=f"slot {index}",
+            path=path,
+            uid=uid_base + index,
+            janitor=uid_base + len(paths) + index,
+            owned=(f"{path}/{OUTPUT_FOLDER}", f"{path}/{HOME_FOLDER}"),
+        )
         for index, path in enumerate(paths)
     )
+
+
+def make_setup_slot(path: str, uid_base: int, slots: int) -> Slot:
+    """The one of setups, beside so many slots of samples."""
+    uid = uid_base + 2 * slots
+    home = f"{path}/{HOME_FOLDER}"
+    return Slot(name="the setup slot", path=path, uid=uid, janitor=uid + 1, owned=(home,))
 
 
 def lock_slot(slot: Slot) -> int | None:
@@ -88,6 +102,11 @@ def furnish(slot: Slot, text: bytes) -> None:
     with os.fdopen(file, "wb") as writer:
         writer.write(text)
     _give(slot.input, 0, slot.uid, 0o640)
+    furnish_owned(slot)
+
+
+def furnish_owned(slot: Slot) -> None:
+    """The folders that belong to the slot's user."""
     for path in slot.owned:
         os.mkdir(path, 0o700)
         os.chown(path, slot.uid, slot.uid)
@@ -99,7 +118,7 @@ def _give(path: str, uid: int, gid: int, mode: int) -> None:
 
 
 def clear(slot: Slot) -> None:
-    """Takes down what `furnish` laid out, once the janitor has emptied what the sample owned."""
+    """Takes down what was laid out, once the janitor has emptied what the slot's user owned."""
     for path in slot.owned:
         _ignore_missing(os.rmdir, path)
     _ignore_missing(os.unlink, slot.input)

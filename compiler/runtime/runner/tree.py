@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from .seal import NEVER_READ, hide_reading
 from .tar import Member, TarError, TarReader
 
 MAX_ENTRIES = 200_000
@@ -65,9 +67,14 @@ class TreeWriter:
         if member.kind == "folder":
             os.close(self._descend(self._folder, name))
         elif member.kind == "symlink":
-            self._with_room(lambda: os.symlink(member.target, name, dir_fd=self._folder))
+            self._add_symlink(name, member.target)
         else:
             self._add_file(name, member.executable, tar)
+
+    def _add_symlink(self, name: bytes, target: bytes) -> None:
+        self._with_room(lambda: os.symlink(target, name, dir_fd=self._folder))
+        times = (NEVER_READ, time.time_ns())
+        os.utime(name, ns=times, dir_fd=self._folder, follow_symlinks=False)
 
     def _add_file(self, name: bytes, executable: bool, tar: TarReader) -> None:
         file = self._with_room(lambda: os.open(name, _NEW_FILE, 0o600, dir_fd=self._folder))
@@ -75,6 +82,7 @@ class TreeWriter:
             for piece in tar.data():
                 self._write_all(file, memoryview(piece))
             os.fchmod(file, 0o755 if executable else 0o644)
+            hide_reading(file)
         finally:
             os.close(file)
 
@@ -103,6 +111,7 @@ class TreeWriter:
         try:
             self._with_room(lambda: os.mkdir(name, 0o755, dir_fd=folder))
             os.chmod(name, 0o755, dir_fd=folder)
+            os.utime(name, ns=(NEVER_READ, time.time_ns()), dir_fd=folder)
         except FileExistsError:
             pass
         try:

@@ -30,6 +30,8 @@ CONFINED = (
     "--inh-caps=-all",
     "--no-new-privs",
 )
+# What the daemon finds in its environment, whether or not its plan asks for it.
+SECRETS = {"BOX_TOKEN": "token-5d0c7a19e2", "BOX_OTHER": "other-f3a86b41d7"}
 # Where a candidate's code writes and the runner must clean, beside the machine's own places.
 SCRATCH = ["/tmp", "/dev/shm", "/var/tmp"]
 
@@ -122,7 +124,7 @@ class Box:
 
     def uids(self) -> range:
         base = int(self.plan["uid_base"])
-        return range(base, base + 2 * len(self.plan["slots"]))
+        return range(base, base + 2 * len(self.plan["slots"]) + 2)
 
     def handlers(self) -> list[int]:
         return children(self.process.pid)
@@ -166,8 +168,11 @@ def make_plan(root: Path, slots: int = 2, **changes: Any) -> dict[str, Any]:
         "uid_base": free_uid_base(),
         "command": ["/usr/bin/python3", "-I", "-S", "{workspace}/solve.py", "{input}", "{output}"],
         "sample_timeout": 60,
+        "setup": None,
+        "setup_timeout": 60,
         "scratch": SCRATCH,
         "environment": {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+        "secrets": [],
         "limits": {
             "output_bytes": 65536,
             "stderr_bytes": 4096,
@@ -189,9 +194,9 @@ def make_places(plan: dict[str, Any]) -> None:
 def start_daemon(root: Path, plan: dict[str, Any]) -> subprocess.Popen[bytes]:
     (root / "plan.json").write_text(json.dumps(plan))
     python = os.environ.get("MOORING_RUNNER_PYTHON", sys.executable)
-    command = [*CONFINED, python, "-I", "-S", str(RUNNER), "serve"]
+    command = [*CONFINED, python, "-I", "-S", str(RUNNER), "serve", "--plan", f"{root}/plan.json"]
     with (root / "log").open("ab") as log:
-        process = subprocess.Popen([*command, "--plan", str(root / "plan.json")], stderr=log)
+        process = subprocess.Popen(command, stderr=log, env={**os.environ, **SECRETS})
     wait_until(lambda: process.poll() is not None or "ready" in (root / "log").read_text())
     assert process.poll() is None, (root / "log").read_text()
     return process

@@ -52,6 +52,20 @@ WRONG: list[tuple[str, Any, str]] = [
     ("sample_timeout", -1, "sample_timeout"),
     ("sample_timeout", True, "sample_timeout"),
     ("sample_timeout", 10**9, "sample_timeout"),
+    ("setup", [], "words"),
+    ("setup", [""], "words"),
+    ("setup", "make", "list"),
+    ("setup", ["make", None], r"setup\[1\]"),
+    ("setup", False, "list"),
+    ("setup_timeout", 0, "setup_timeout"),
+    ("setup_timeout", None, "setup_timeout"),
+    ("setup_timeout", True, "setup_timeout"),
+    ("secrets", None, "list"),
+    ("secrets", [1], r"secrets\[0\]"),
+    ("secrets", ["A-B"], "A-B"),
+    ("secrets", [""], "name"),
+    ("secrets", ["A", "A"], "twice"),
+    ("secrets", ["HOME"], "HOME is set"),
     ("scratch", ["tmp"], r"scratch\[0\]"),
     ("environment", [], "environment"),
     ("environment", {"A-B": "x"}, "A-B"),
@@ -106,6 +120,12 @@ def test_a_wrong_plan_is_refused(where: str, value: Any, message: str) -> None:
         decode_plan(wrong)
     # JSON Schema counts `true` as no integer and no 1, as the decoder does.
     assert not schema_accepts(wrong)
+
+
+def test_a_secret_is_no_variable_of_the_plan() -> None:
+    wrong = change(valid_plan(), "secrets", ["TOKEN", "LANG"])
+    with pytest.raises(PlanError, match="secrets: LANG is in the environment as well"):
+        decode_plan(wrong)
 
 
 @pytest.mark.parametrize("value", [None, [], 1, "plan"])
@@ -182,6 +202,14 @@ class TestWorld:
     def test_a_missing_capability(self, open_path: Path, name: str) -> None:
         prefix = ("setpriv", f"--bounding-set=-{name}", "--inh-caps=-all")
         self.check(open_path, make_plan(open_path), f"{name.upper()} are missing", *prefix)
+
+    def test_missing_and_empty_secrets(self, open_path: Path, monkeypatch: Any) -> None:
+        monkeypatch.setenv("RUNNER_EMPTY", "")
+        monkeypatch.setenv("RUNNER_THERE", "the-value")
+        secrets = ["RUNNER_THERE", "RUNNER_ABSENT", "RUNNER_EMPTY"]
+        plan = make_plan(open_path, secrets=secrets)
+        make_places(plan)
+        self.check(open_path, plan, "lacks the secrets RUNNER_ABSENT, RUNNER_EMPTY\n", *CONFINED)
 
     def test_not_root(self, open_path: Path) -> None:
         plan = make_plan(open_path)
