@@ -31,7 +31,7 @@ from tests.commands import run_script
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGES: Final = ROOT / "compiler" / "diagnostics" / "pages"
 BUILD: Final = "build.yaml"
-CHECK: Final = ("check", BUILD)
+CHECK: Final[tuple[str, ...]] = ("check", BUILD)
 
 _FENCE: Final = re.compile(r"^```(\S+)(?: (\S+))?( whole)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ALSO: Final = re.compile(r"^Also reported: (.+)\.$", re.MULTILINE)

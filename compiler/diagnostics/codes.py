@@ -96,7 +96,7 @@ CODES: Final[dict[str, Code]] = {
         "remove it, or change `mode`",
     ),
     "MOR127": _error(
-        "without `agent_repo` there is no task that {keys} could be about",
+        "no effect without `agent_repo`: {keys}",
         "name the agent's repository with `agent_repo`, or remove the other keys",
     ),
     "MOR128": _warning("`{key}` has no effect: {why}", "remove it"),

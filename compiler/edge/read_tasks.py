@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
-from compiler.diagnostics.span import Span
+from compiler.diagnostics.span import Span, span_at
 from compiler.edge.list_files import list_files
-from compiler.edge.paths import find_path
+from compiler.edge.paths import find_path, shown_path
 from compiler.ir.build import Access, ModeB
 from compiler.ir.project import SourceFile, SplitData
 from compiler.passes.hidden_text import HiddenText
+from compiler.source.document import Path as Place
 from compiler.surface.names import is_task_name
+from compiler.surface.schema_check import name_of_value
 
 
 def read_inner_tasks(
@@ -55,14 +57,15 @@ def read_partition(
                 whole=names is not None,
             )
         )
-        _learn(build, split, ids, place, hidden)
+        _learn(build, split, ids, path, hidden)
     return tuple(data)
 
 
-def _learn(build: ModeB, split: str, ids: tuple[str, ...], place: Span, hidden: HiddenText) -> None:
+def _learn(build: ModeB, split: str, ids: tuple[str, ...], path: Place, hidden: HiddenText) -> None:
     listed = build.split(split)
     if listed is None or listed.access is not Access.VIEWABLE:
-        for name in ids:
+        for i, name in enumerate(ids):
+            place = build.places.value(*path, i)
             hidden.learn_name(name, place, public=build.inner_task is None)
 
 
@@ -77,10 +80,11 @@ def _read_names(
     try:
         names: Any = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        found.append(diagnostic("MOR224", place, file=path, problem=str(error)))
+        found.append(_not_json(build, place, path, error))
         return None
     if not isinstance(names, list):
-        found.append(diagnostic("MOR224", place, file=path, problem="it is not a list"))
+        problem = f"it is {name_of_value(names)}"
+        found.append(diagnostic("MOR224", place, file=path, problem=problem))
         return None
     wrong = next((n for n in names if not isinstance(n, str) or not is_task_name(n)), None)
     if wrong is not None:
@@ -88,3 +92,16 @@ def _read_names(
         found.append(diagnostic("MOR224", place, file=path, problem=problem))
         return None
     return tuple(names)
+
+
+def _not_json(build: ModeB, place: Span, path: str, error: Exception) -> Diagnostic:
+    """Where the file's own text is at fault, the complaint points into it."""
+    problem = str(error)
+    if isinstance(error, json.JSONDecodeError):
+        problem = error.msg[:1].lower() + error.msg[1:]
+        place = span_at(shown_path(build, path), error.lineno, error.colno)
+    elif isinstance(error, UnicodeDecodeError):
+        problem = f"it is not UTF-8 at byte {error.start}"
+    elif isinstance(error, RecursionError):
+        problem = "it is nested too deeply"
+    return diagnostic("MOR224", place, file=path, problem=problem)

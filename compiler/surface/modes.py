@@ -9,6 +9,7 @@ from compiler import resources
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.suggest import suggest_name
 from compiler.source.document import Document
+from compiler.surface.schema_check import first_sentence
 
 # Keys that mean something without a task.
 _ALWAYS: Final = ("name", "description", "params")
@@ -66,4 +67,5 @@ def _enumerate(keys: list[str]) -> str:
 
 
 def _why_needed(key: str, mode: str) -> str:
-    return f"mode {mode} needs it" if key in _NEEDED_BY_MODE.get(mode, ()) else "a task needs it"
+    needs = f"mode {mode}" if key in _NEEDED_BY_MODE.get(mode, ()) else "a task"
+    return f"{needs} needs it: {first_sentence(resources.schema('build')['properties'][key])}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
-from compiler.diagnostics.span import Span
+from compiler.diagnostics.span import Span, span_at
 from compiler.surface.schema_check import name_of_value
 
 # Past this many complaints about one split the rest would only bury the first.
@@ -55,7 +55,7 @@ class RowReader:
         try:
             row = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
         except json.JSONDecodeError as error:
-            place = _column_span(self.file, number, error.colno)
+            place = span_at(self.file, number, error.colno)
             problem = error.msg[:1].lower() + error.msg[1:]
         except RecursionError:
             problem = "it is nested too deeply"
@@ -89,10 +89,6 @@ class RowReader:
 def _line_span(file: str, number: int, line: bytes) -> Span:
     width = len(line.rstrip(b"\r\n").decode("utf-8", "replace"))
     return Span(file=file, line=number, column=1, end_line=number, end_column=width + 1)
-
-
-def _column_span(file: str, number: int, column: int) -> Span:
-    return Span(file=file, line=number, column=column, end_line=number, end_column=column + 1)
 
 
 def _refuse_constant(name: str) -> Any:

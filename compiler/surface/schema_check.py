@@ -80,7 +80,7 @@ def _about(error: Any, path: Path, schema: Any) -> str:
     """What the nearest key above the error is for; empty when no schema on the way says it."""
     definitions, said = schema["$defs"], ""
     for step in error.absolute_schema_path:
-        said = _sentence(schema) or said
+        said = first_sentence(schema) or said
         # jsonschema leaves references out of the path.
         while isinstance(schema, dict) and step not in schema:
             schema = definitions[schema["$ref"].removeprefix("#/$defs/")]
@@ -89,7 +89,7 @@ def _about(error: Any, path: Path, schema: Any) -> str:
     return f"`{key}`: {said}" if key and said else ""
 
 
-def _sentence(schema: Any) -> str:
+def first_sentence(schema: Any) -> str:
     """The first sentence of a schema's description, to go on with after a colon."""
     text = schema.get("description") if isinstance(schema, dict) else None
     # Among the keys that a schema describes there is one of that name.
@@ -120,7 +120,7 @@ def _explain_missing(
     for key in missing:
         if key in misspelt:
             continue  # the unknown key's own complaint says "did you mean"
-        sentence = _sentence(error.schema.get("properties", {}).get(key, {}))
+        sentence = first_sentence(error.schema.get("properties", {}).get(key, {}))
         hint = f"add it: {sentence}" if sentence else "add it"
         yield diagnostic("MOR111", document.places.value(*path), key=key, hint=hint)
 
