@@ -11,7 +11,9 @@ from compiler import pipeline
 from compiler.diagnostics.diagnostic import Diagnostic, has_errors
 from compiler.edge.read_project import read_inputs
 from compiler.ir.build import Bare, Build, ModeA
-from compiler.ir.project import Project, complete
+from compiler.ir.project import Project
+from compiler.passes.lower_task import lower_task
+from compiler.pipeline import Compiled
 
 REQUIRED: Final[Mapping[str, Any]] = {
     "name": "org/small",
@@ -113,7 +115,11 @@ def read(build_file: Path) -> tuple[Project | None, tuple[Diagnostic, ...]]:
     assert not isinstance(build, Bare)
     inputs, problems = read_inputs(build, build_file.parent)
     found = (*found, *problems, *pipeline.judge(inputs))
-    return (None if has_errors(found) else complete(inputs)), found
+    if has_errors(found):
+        return None, found
+    project, _, problems = pipeline.plan(inputs)
+    found = (*found, *problems)
+    return (None if has_errors(found) else project), found
 
 
 def project_of(build_file: Path) -> Project:
@@ -122,6 +128,12 @@ def project_of(build_file: Path) -> Project:
     assert project is not None, found
     assert not has_errors(found), found
     return project
+
+
+def compiled_of(build_file: Path) -> Compiled:
+    """The compilation of a build file without errors; its tar is measured and not kept."""
+    project = project_of(build_file)
+    return pipeline.emit(project, lower_task(project))
 
 
 def codes(found: tuple[Diagnostic, ...]) -> list[str]:
