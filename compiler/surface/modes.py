@@ -35,6 +35,19 @@ _NEEDED_BY_MODE: Final = {
 }
 
 
+def mode_of(key: str) -> str | None:
+    """The mode to which a key of the top belongs; None for a key of both, or of no task."""
+    return next((mode for mode, keys in _OF_MODE.items() if key in keys), None)
+
+
+def needed_by(key: str) -> str | None:
+    """What needs a key of the top, as the reference says it; None for one that may be left out."""
+    if key in _NEEDED:
+        return "required in a task"
+    mode = next((mode for mode, keys in _NEEDED_BY_MODE.items() if key in keys), None)
+    return f"required in mode {mode}" if mode else None
+
+
 def check_modes(document: Document) -> Iterator[Diagnostic]:
     """MOR111: missing keys, MOR126: a key of the other mode, MOR127: keys without a task.
 
