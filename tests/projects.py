@@ -12,6 +12,7 @@ from compiler.diagnostics.diagnostic import Diagnostic, has_errors
 from compiler.edge.read_project import read_inputs
 from compiler.ir.build import Bare, Build, ModeA
 from compiler.ir.project import Project
+from compiler.output.file_set import FileSet
 from compiler.passes.lower_task import lower_task
 from compiler.pipeline import Compiled
 
@@ -134,6 +135,11 @@ def compiled_of(build_file: Path) -> Compiled:
     """The compilation of a build file without errors; its tar is measured and not kept."""
     project = project_of(build_file)
     return pipeline.emit(project, lower_task(project))
+
+
+def files_of(build_file: Path) -> FileSet:
+    """What a build file without errors compiles to, without the manifest."""
+    return compiled_of(build_file).files
 
 
 def codes(found: tuple[Diagnostic, ...]) -> list[str]:

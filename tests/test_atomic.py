@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from compiler import contracts, pipeline
+from compiler import contracts
 from compiler.edge.read_tree import read_bytes, read_digests, read_manifest
 from compiler.edge.write_tree import digest_files, write_tree
 from compiler.output.diff import diff_digests
 from compiler.output.file_set import FileSet
 from compiler.output.manifest import make_manifest
-from tests.projects import SCORER, project_of, write_project
+from tests.projects import SCORER, files_of, write_project
 from tests.stopped_writer import NEW, OLD
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,9 +87,7 @@ class Project:
             for i in range(200):
                 (scorer / f"{name}-{i}.txt").write_text(f"{name}\n" * 200)
             (scorer / "both.bin").write_bytes(name.encode() * 500_000)
-        self.files = {
-            name: pipeline.emit(project_of(build)).files for name, build in self.builds.items()
-        }
+        self.files = {name: files_of(build) for name, build in self.builds.items()}
         self.write("old")
 
     def write(self, name: str) -> None:
@@ -185,7 +183,7 @@ def test_stopped_before_there_was_an_output(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         assert not place.exists() or read_manifest(place) is not None
-    files = pipeline.emit(project_of(build)).files
+    files = files_of(build)
     write_tree("org/small", files, place)
     assert beside(place) == []
     assert os.listdir(place.parent) == ["out"]

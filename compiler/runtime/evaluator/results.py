@@ -58,22 +58,21 @@ class Results:
             os.link(source, folder / DETAILS)
 
     def _details(self, job: int) -> Path | None:
-        """The samples of a finished job: where they appeared, or where they wait to."""
-        shown, staged = (folder / str(job) / DETAILS for folder in (self._folder, self._staging))
-        if not shown.exists() and staged.exists():
-            with contextlib.suppress(FileNotFoundError):  # they have appeared in this moment
-                os.rename(staged.parent, shown.parent)
+        """The samples of a finished job, which appear with this if they did not yet."""
+        self.publish(job)
+        shown = self._folder / str(job) / DETAILS
         return shown if shown.exists() else None
 
     def discard(self, job: int) -> None:
         shutil.rmtree(self._staging / str(job), ignore_errors=True)
 
     def publish(self, job: int) -> None:
-        """Makes a staged folder appear; a job without one has nothing to show."""
+        """Makes a finished job's folder appear, if it has one and did not yet."""
         staged = self._staging / str(job)
         if staged.is_dir():
-            staged.rename(self._folder / str(job))
-            _sync(self._folder)
+            with contextlib.suppress(FileNotFoundError):  # it has appeared in this moment
+                staged.rename(self._folder / str(job))
+                _sync(self._folder)
 
     def recover(self, is_done: Callable[[int], bool]) -> None:
         """After a start: what was staged for finished jobs appears, the rest goes."""

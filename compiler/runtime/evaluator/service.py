@@ -204,10 +204,15 @@ class Service:
                 return await self.shown(job)
 
     async def shown(self, job: Job) -> tuple[Job, Access, bytes]:
-        """A job with its split's tier, and its per-sample documents (members of a JSON array)."""
+        """A job with its split's tier, and its per-sample documents (members of a JSON array).
+
+        Who is told that a job is done finds its results: they appear before the answer does.
+        """
         split = self.plan.split(job.split)
         access = Access.NO_ACCESS if split is None else split.access
         details = b""
+        if job.state is State.DONE:
+            await self._disk(self.parts().results.publish, job.id)
         if job.state is State.DONE and access is Access.VIEWABLE:
             details = await self._disk(self.parts().results.details, job.id)
         return job, access, details

@@ -639,13 +639,14 @@ def test_a_recorded_job_that_a_crash_cut_off_is_repeated_after_the_restart(
 
     async def second(session: Session) -> Job:
         job = await session.ended(2)
+        while not (plan.paths.results / "2" / "samples.jsonl").exists():
+            await asyncio.sleep(0.005)
         assert session.backend.seen == []
         return job
 
     run(plan, {BASE_TREE: [0.5]}, first)
     job = run(plan, {}, second)
     assert (job.state, job.recorded) == (State.DONE, 1)
-    assert (plan.paths.results / "2" / "samples.jsonl").exists()
 
 
 def test_cancelling_what_waits_and_what_runs(tmp_path: Path) -> None:

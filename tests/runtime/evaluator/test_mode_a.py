@@ -281,7 +281,7 @@ def test_the_evaluations_time_is_a_bound_on_the_candidate(house: House) -> None:
 
     def script(request: Json, number: int) -> Answer:
         if number > 3:
-            runners[0].hang = True
+            runners[0].hang_on("sample")
         return right(request)
 
     runners: list[FakeRunner] = []
@@ -290,6 +290,22 @@ def test_the_evaluations_time_is_a_bound_on_the_candidate(house: House) -> None:
     assert time.monotonic() - started < 5
     assert set(kinds(outcomes)) == {"Scored", "Failed"}
     assert summarise(outcomes, 0.0).score is not None
+
+
+def test_time_that_a_hanging_runner_took_is_not_the_candidates(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had no trouble before: that it does not answer when the time is over tells."""
+    monkeypatch.setattr("compiler.runtime.evaluator.runner_client.PING_SECONDS", 0.2)
+    house.plan["timeout"] = 1.0
+
+    def script(request: Json, number: int) -> Answer:
+        runners[0].hang = number >= 3
+        return right(request)
+
+    runners: list[FakeRunner] = []
+    outcomes, _ = evaluate(house, script, prepare=runners.append)
+    assert set(kinds(outcomes)) == {"Scored", "Lost"}
 
 
 def test_time_that_the_machinery_lost_is_not_the_candidates(house: House) -> None:
