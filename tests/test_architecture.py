@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "targets": {"contracts", "diagnostics", "ir", "output", "passes", "resources"},
     "pipeline": {"checks", "diagnostics", "ir", "output", "passes", "source", "surface", "targets"},
     "edge": {
-        "checks", "contracts", "diagnostics", "ir", "output", "passes", "resources", "source", "surface",
+        "checks", "contracts", "diagnostics", "ir", "output", "passes", "resources", "source",
+        "surface",
     },
     "cli": {
         "checks", "contracts", "diagnostics", "edge", "ir", "output", "pipeline", "resources",
@@ -52,7 +53,7 @@ def room_of(path: Path) -> str:
 
 def imported(path: Path) -> list[str]:
     """Absolute names of what a module imports, anywhere in it."""
-    names = []
+    names: list[str] = []
     package = ["compiler", *path.relative_to(PACKAGE).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
