@@ -24,6 +24,8 @@ SAMPLE_UID_BASE: Final = 20000
 NETWORK_DEFAULT: Final = "default"
 NETWORK_EVAL: Final = "eval"
 NETWORK_EGRESS: Final = "egress"
+# The evaluator's own way out in mode B, apart from the runner's.
+NETWORK_PROVIDERS: Final = "providers"
 
 # Volumes.
 VOLUME_REPO: Final = "agent_repo"
@@ -49,6 +51,11 @@ RUNNER_RUN: Final = "/run/mooring"
 RUNNER_SOCKET: Final = f"{RUNNER_RUN}/runner.sock"
 RUNNER_CANDIDATES: Final = "/srv/mooring/candidates"
 RUNNER_SLOTS: Final = "/srv/mooring/slots"
+INNER_TASKS: Final = f"{OPT}/inner"
+CASES: Final = f"{OPT}/cases"
+NESTED_VENV: Final = f"{OPT}/harbor-venv"
+EXPORT: Final = f"{STATE_ADMIN}/export"
+EXPORT_ARTIFACT: Final = "mooring-session"
 RUNNER_BASELINE: Final = f"{OPT}/baseline"
 # Harbor's own places.
 VERIFIER_LOGS: Final = "/logs/verifier"
@@ -82,6 +89,7 @@ SAMPLE_PROCESSES: Final = 256
 SAMPLE_OPEN_FILES: Final = 1024
 GIT_SECONDS: Final = 60
 SCORER_SECONDS: Final = 60.0
+SETUP_SECONDS: Final = 600.0
 CANDIDATES_TMPFS_BYTES: Final = 2 * 1024 * 1024 * 1024
 SLOT_TMPFS_BYTES: Final = 512 * 1024 * 1024
 SHARED_TMP_BYTES: Final = 256 * 1024 * 1024

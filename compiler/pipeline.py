@@ -1,7 +1,7 @@
 """The ordered passes of a compilation. Pure: reading and writing lie at its two ends.
 
 bytes -> Document -> (parameters) -> BuildFile -> Build -> [the edge reads what it names]
-      -> Project -> TaskPlan -> files
+      -> Inputs -> Project -> TaskPlan -> files
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.checks.registry import check_build, check_project
+from compiler.checks.registry import check_bare, check_build, check_inputs, check_plan
 from compiler.diagnostics.diagnostic import Diagnostic, has_errors
-from compiler.ir.build import Build
-from compiler.ir.project import Project
+from compiler.ir.build import Bare, Build
+from compiler.ir.project import Inputs, Project, complete
 from compiler.ir.task_plan import TaskPlan
 from compiler.output.file_set import FileSet
 from compiler.passes.fill_defaults import fill_defaults
@@ -21,6 +21,9 @@ from compiler.passes.substitute_params import substitute_params
 from compiler.source.read_yaml import read_yaml
 from compiler.surface.decode import decode_build
 from compiler.targets.harbor.files import render_task
+from compiler.targets.harbor.instruction_check import check_instruction_template
+
+type Found = tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class Compiled:
 
 def understand(
     data: bytes, file: str, params: Mapping[str, str]
-) -> tuple[Build | None, str, tuple[Diagnostic, ...]]:
+) -> tuple[Build | None, str, Found]:
     """The build in ``data`` (None when it has errors), its text, and what there is to say."""
     document, found = read_yaml(data, file)
     if document is None:
@@ -47,16 +50,22 @@ def understand(
     if written is None or has_errors(found):
         return None, document.text, found
     build = fill_defaults(written)
-    found = (*found, *check_build(build))
-    return build, document.text, found
+    more = check_bare(build) if isinstance(build, Bare) else check_build(build)
+    return build, document.text, (*found, *more)
 
 
-def judge(project: Project) -> tuple[Diagnostic, ...]:
-    """What there is to say about the project as a whole."""
-    return check_project(project)
+def judge(inputs: Inputs) -> Found:
+    """What there is to say about the build with its inputs."""
+    return (*check_inputs(inputs), *check_instruction_template(inputs))
 
 
-def emit(project: Project) -> Compiled:
-    """The files that a project without errors compiles to."""
-    plan = lower_task(project)
-    return Compiled(project=project, plan=plan, files=render_task(project, plan))
+def plan(inputs: Inputs) -> tuple[Project, TaskPlan, Found]:
+    """The plan of a build without errors, and what there is to say about it."""
+    project = complete(inputs)
+    lowered = lower_task(project)
+    return project, lowered, check_plan(project.build, lowered)
+
+
+def emit(project: Project, lowered: TaskPlan) -> Compiled:
+    """The files of a plan without errors."""
+    return Compiled(project=project, plan=lowered, files=render_task(project, lowered))

@@ -22,6 +22,18 @@ def templates() -> Path:
     return _shared("templates")
 
 
+def template_bytes(name: str) -> bytes:
+    """The content of ``templates/<name>`` as it lies."""
+    return (templates() / name).read_bytes()
+
+
+def starter_files(mode: str) -> list[str]:
+    """The files below ``templates/starter/<mode>``, ``/`` between names, sorted."""
+    folder = templates() / "starter" / mode
+    found = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    return sorted(p.as_posix() for p in found if "__pycache__" not in p.parts)
+
+
 def runtime() -> Path:
     """The folder whose sub-folders are the parts of the runtime."""
     return _PACKAGE / "runtime"

@@ -2,17 +2,30 @@
 
 ``expected/`` is written by the product's own ``compile`` and leaves out the copied runtime, which
 is compared by itself: the comparison takes it, and its digest in the manifest, from the build
-under test. To write it anew: ``python -m tests.fixture_cases [CASE...]``.
+under test.
+
+An err case is `mooring check input`, run beside ``input/``. A file ``command`` in the case has
+other arguments, on one line. An executable ``prepare`` in it is run first, in ``input/``; it and
+the command then work on a temporary copy of the case. It makes what git cannot hold: the states of
+repositories, pipes, empty folders.
+
+To write ``expected/`` and ``diagnostics.txt`` anew: ``python -m tests.fixture_cases [CASE...]``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from tests.commands import call_mooring, exit_code, run_script
 
 ROOT = Path(__file__).resolve().parent.parent
 OK = ROOT / "fixtures" / "ok"
@@ -27,10 +40,28 @@ def list_cases(folder: Path) -> list[str]:
     return sorted(case.name for case in folder.iterdir() if (case / "input").is_dir())
 
 
-def mooring(*args: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """The command, as a user starts it."""
+def mooring(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command, as a user starts it, of this checkout."""
     argv = [sys.executable, "-m", "compiler", *map(str, args)]
-    return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False)
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def diagnose(case: Path) -> tuple[str, int]:
+    """What the command of an err case says on standard error, and its exit code."""
+    with ExitStack() as stack:
+        folder = case
+        if (case / "prepare").exists():
+            folder = Path(stack.enter_context(TemporaryDirectory())) / case.name
+            shutil.copytree(case, folder, symlinks=True)
+            run_script([folder / "prepare"], folder / "input")
+        stack.enter_context(contextlib.chdir(folder))
+        done = call_mooring(_arguments(case))
+        return done.stderr, exit_code(done)
+
+
+def _arguments(case: Path) -> list[str]:
+    written = case / "command"
+    return shlex.split(written.read_text("utf-8")) if written.exists() else ["check", "input"]
 
 
 def assemble(case: Path, built: Path, into: Path) -> None:
@@ -74,7 +105,7 @@ def _accept(case: Path) -> None:
 
 
 def _accept_error(case: Path) -> None:
-    (case / "diagnostics.txt").write_text(mooring("check", "input", cwd=case).stderr, "utf-8")
+    (case / "diagnostics.txt").write_text(diagnose(case)[0], "utf-8")
     print((case / "diagnostics.txt").relative_to(ROOT))
 
 

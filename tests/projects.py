@@ -9,9 +9,12 @@ from typing import Any, Final
 
 from compiler import pipeline
 from compiler.diagnostics.diagnostic import Diagnostic, has_errors
-from compiler.edge.read_project import read_project
-from compiler.ir.build import Build
+from compiler.edge.read_project import read_inputs
+from compiler.ir.build import Bare, Build, ModeA
 from compiler.ir.project import Project
+from compiler.output.file_set import FileSet
+from compiler.passes.lower_task import lower_task
+from compiler.pipeline import Compiled
 
 REQUIRED: Final[Mapping[str, Any]] = {
     "name": "org/small",
@@ -69,6 +72,13 @@ def build_of(changes: Mapping[str, Any] | None = None) -> Build:
     return build
 
 
+def task_of(changes: Mapping[str, Any] | None = None) -> ModeA:
+    """The same, for what only a build of mode A has."""
+    build = build_of(changes)
+    assert isinstance(build, ModeA)
+    return build
+
+
 def write_project(
     folder: Path, changes: Mapping[str, Any] | None = None, *, agent: bool = True
 ) -> Path:
@@ -103,10 +113,14 @@ def read(build_file: Path) -> tuple[Project | None, tuple[Diagnostic, ...]]:
     build, _, found = pipeline.understand(build_file.read_bytes(), str(build_file), {})
     if build is None:
         return None, found
-    project, more = read_project(build, build_file.parent)
-    if project is None:
-        return None, (*found, *more)
-    return project, (*found, *more, *pipeline.judge(project))
+    assert not isinstance(build, Bare)
+    inputs, problems = read_inputs(build, build_file.parent)
+    found = (*found, *problems, *pipeline.judge(inputs))
+    if has_errors(found):
+        return None, found
+    project, _, problems = pipeline.plan(inputs)
+    found = (*found, *problems)
+    return (None if has_errors(found) else project), found
 
 
 def project_of(build_file: Path) -> Project:
@@ -115,6 +129,17 @@ def project_of(build_file: Path) -> Project:
     assert project is not None, found
     assert not has_errors(found), found
     return project
+
+
+def compiled_of(build_file: Path) -> Compiled:
+    """The compilation of a build file without errors; its tar is measured and not kept."""
+    project = project_of(build_file)
+    return pipeline.emit(project, lower_task(project))
+
+
+def files_of(build_file: Path) -> FileSet:
+    """What a build file without errors compiles to, without the manifest."""
+    return compiled_of(build_file).files
 
 
 def codes(found: tuple[Diagnostic, ...]) -> list[str]:

@@ -16,16 +16,19 @@ MAY_IMPORT = {
     "diagnostics": set(),
     "source": {"diagnostics"},
     "surface": {"diagnostics", "resources", "source"},
-    "ir": {"contracts", "source", "surface"},
+    "ir": {"contracts", "diagnostics", "source", "surface"},
     "passes": {"contracts", "diagnostics", "ir", "source", "surface"},
     "checks": {"contracts", "diagnostics", "ir", "source", "surface", "resources"},
     "output": {"contracts", "ir"},
-    "targets": {"contracts", "ir", "output", "passes", "resources"},
+    "targets": {"contracts", "diagnostics", "ir", "output", "passes", "resources"},
     "pipeline": {"checks", "diagnostics", "ir", "output", "passes", "source", "surface", "targets"},
-    "edge": {"checks", "contracts", "diagnostics", "ir", "output"},
+    "edge": {
+        "checks", "contracts", "diagnostics", "ir", "output", "passes", "resources", "source",
+        "surface",
+    },
     "cli": {
         "checks", "contracts", "diagnostics", "edge", "ir", "output", "pipeline", "resources",
-        "runtime", "source", "surface",
+        "runtime", "source", "surface", "targets",
     },
     "runtime": set(),
     "__main__": {"cli"},
@@ -50,7 +53,7 @@ def room_of(path: Path) -> str:
 
 def imported(path: Path) -> list[str]:
     """Absolute names of what a module imports, anywhere in it."""
-    names = []
+    names: list[str] = []
     package = ["compiler", *path.relative_to(PACKAGE).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):

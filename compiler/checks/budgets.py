@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from compiler.checks.repeats import find_repeats
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
-from compiler.ir.build import Build
+from compiler.ir.build import Task
 
 
-def check_budgets(build: Build) -> Iterator[Diagnostic]:
+def check_budgets(build: Task) -> Iterator[Diagnostic]:
     """MOR204 for a second budget, MOR205 for one without effect."""
     entries = [(budget.split, (*budget.path, "split")) for budget in build.budgets]
     for name, again, first in find_repeats(entries):

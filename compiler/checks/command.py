@@ -8,14 +8,16 @@ from typing import Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.suggest import suggest_name
-from compiler.ir.build import Build
+from compiler.ir.build import ModeA, Task
 
 PLACEHOLDERS: Final = ("{input}", "{output}", "{workspace}")
 _LIKE_A_PLACEHOLDER: Final = re.compile(r"\{[A-Za-z_]+\}")
 
 
-def check_command(build: Build) -> Iterator[Diagnostic]:
+def check_command(build: Task) -> Iterator[Diagnostic]:
     """MOR208 where input or output is never mentioned, MOR209 for a misspelt placeholder."""
+    if not isinstance(build, ModeA):
+        return
     place = build.places.value("command")
     for needed, hint in (
         ("{output}", "without it a candidate cannot know where to write its answer"),

@@ -7,18 +7,34 @@ from typing import Final
 
 from compiler.checks.budgets import check_budgets
 from compiler.checks.command import check_command
+from compiler.checks.effects import check_effects
+from compiler.checks.extra_args import check_extra_args
 from compiler.checks.known_splits import check_known_splits
+from compiler.checks.name_case import check_name_case
+from compiler.checks.nothing_to_write import check_nothing_to_write
+from compiler.checks.partition import check_partition
+from compiler.checks.read_only_paths import check_read_only_paths
 from compiler.checks.repeated_names import check_repeated_names
+from compiler.checks.sample_counts import check_sample_counts
+from compiler.checks.scorer_module import check_scorer_module
 from compiler.checks.secrets import check_secrets
 from compiler.checks.selection import check_selection
 from compiler.checks.split_data import check_split_data
+from compiler.checks.target_samples import check_target_samples
 from compiler.checks.targets import check_targets
+from compiler.checks.task_source import check_task_source
 from compiler.checks.timeouts import check_timeouts
+from compiler.checks.trust_boundary import check_trust_boundary
 from compiler.diagnostics.diagnostic import Diagnostic
-from compiler.ir.build import Build
-from compiler.ir.project import Project
+from compiler.ir.build import Bare, ModeA, ModeB, Task
+from compiler.ir.project import Inputs
+from compiler.ir.task_plan import TaskPlan
 
-BUILD_CHECKS: Final[tuple[Callable[[Build], Iterable[Diagnostic]], ...]] = (
+type Found = Iterable[Diagnostic]
+
+BARE_CHECKS: Final[tuple[Callable[[Bare], Found], ...]] = (check_nothing_to_write,)
+
+BUILD_CHECKS: Final[tuple[Callable[[Task], Found], ...]] = (
     check_known_splits,
     check_budgets,
     check_selection,
@@ -27,16 +43,39 @@ BUILD_CHECKS: Final[tuple[Callable[[Build], Iterable[Diagnostic]], ...]] = (
     check_repeated_names,
     check_secrets,
     check_timeouts,
+    check_effects,
+    check_task_source,
+    check_extra_args,
 )
 
-PROJECT_CHECKS: Final[tuple[Callable[[Project], Iterable[Diagnostic]], ...]] = (check_split_data,)
+INPUT_CHECKS: Final[tuple[Callable[[Inputs], Found], ...]] = (
+    check_split_data,
+    check_sample_counts,
+    check_target_samples,
+    check_partition,
+    check_scorer_module,
+    check_name_case,
+    check_read_only_paths,
+)
+
+PLAN_CHECKS: Final[tuple[Callable[[Task, TaskPlan], Found], ...]] = (check_trust_boundary,)
 
 
-def check_build(build: Build) -> tuple[Diagnostic, ...]:
+def check_bare(build: Bare) -> tuple[Diagnostic, ...]:
+    """What there is to say of a build without a task."""
+    return tuple(d for check in BARE_CHECKS for d in check(build))
+
+
+def check_build(build: ModeA | ModeB) -> tuple[Diagnostic, ...]:
     """What is wrong with the build as it is written."""
     return tuple(d for check in BUILD_CHECKS for d in check(build))
 
 
-def check_project(project: Project) -> tuple[Diagnostic, ...]:
+def check_inputs(inputs: Inputs) -> tuple[Diagnostic, ...]:
     """What is wrong with the build once its inputs are known."""
-    return tuple(d for check in PROJECT_CHECKS for d in check(project))
+    return tuple(d for check in INPUT_CHECKS for d in check(inputs))
+
+
+def check_plan(build: ModeA | ModeB, plan: TaskPlan) -> tuple[Diagnostic, ...]:
+    """What is wrong with the plan that the build was lowered to."""
+    return tuple(d for check in PLAN_CHECKS for d in check(build, plan))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.suggest import suggest_name
-from compiler.ir.build import Build
+from compiler.ir.build import ModeA
+from compiler.ir.project import Inputs
 
 # What has names of its own, which the module's do not include.
 _SCOPES: Final = (
@@ -24,28 +25,32 @@ _SCOPES: Final = (
 )
 
 
-def check_scorer_source(
-    build: Build, files: Mapping[str, str], read: Callable[[str], bytes]
-) -> tuple[Diagnostic, ...]:
-    """Complaints about the module; ``files`` maps paths below the folder to what ``read`` takes."""
-    path = build.scorer.module.replace(".", "/")
-    module = next((p for p in (f"{path}.py", f"{path}/__init__.py") if p in files), None)
+def module_paths(module: str) -> tuple[str, str]:
+    """Where a module's source may lie below its folder."""
+    path = module.replace(".", "/")
+    return f"{path}.py", f"{path}/__init__.py"
+
+
+def check_scorer_module(inputs: Inputs) -> Iterator[Diagnostic]:
+    """MOR320 without the module, MOR322 where it does not parse, MOR321 without the function."""
+    build = inputs.build
+    if not isinstance(build, ModeA) or not inputs.scorer:
+        return
     place = build.places.value("task_module")
-    if module is None:
-        expected = f"`{path}.py` or `{path}/__init__.py`"
-        project = build.scorer.project
-        return (
-            diagnostic(
-                "MOR320", place, module=build.scorer.module, project=project, expected=expected
-            ),
-        )
+    if inputs.scorer_source is None:
+        module, project = build.scorer.module, build.scorer.project
+        expected = " or ".join(f"`{path}`" for path in module_paths(module))
+        yield diagnostic("MOR320", place, module=module, project=project, expected=expected)
+        return
+    path, source = inputs.scorer_source
     try:
-        tree = _parse(read(files[module]))
+        tree = _parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         problem = f"{getattr(error, 'msg', error)}" + (f" (line {line})" if line else "")
-        return (diagnostic("MOR322", place, file=module, problem=problem),)
-    return _check_function(build, module, tree)
+        yield diagnostic("MOR322", place, file=path, problem=problem)
+        return
+    yield from _check_function(build, path, tree)
 
 
 def _parse(source: bytes) -> ast.Module:
@@ -55,19 +60,16 @@ def _parse(source: bytes) -> ast.Module:
         return ast.parse(source)
 
 
-def _check_function(build: Build, module: str, tree: ast.Module) -> tuple[Diagnostic, ...]:
+def _check_function(build: ModeA, path: str, tree: ast.Module) -> Iterator[Diagnostic]:
     names = set(_names(tree))
     wanted = build.scorer.function
     if wanted in names or "*" in names:
-        return ()
+        return
     near = suggest_name(wanted, sorted(names))
-    hint = (
-        f"did you mean `{near}`?"
-        if near
-        else "write `def score(sample, output)`, or name another with `task`"
-    )
+    default = "write `def score(sample, output)`, or name another with `task`"
+    hint = f"did you mean `{near}`?" if near else default
     key = "task" if build.places.has("task") else "task_module"
-    return (diagnostic("MOR321", build.places.value(key), function=wanted, file=module, hint=hint),)
+    yield diagnostic("MOR321", build.places.value(key), function=wanted, file=path, hint=hint)
 
 
 def _names(tree: ast.Module) -> list[str]:

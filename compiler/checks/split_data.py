@@ -1,4 +1,4 @@
-"""Each listed split has data; data of an unlisted one is no_access, and that is said."""
+"""Each listed split has samples; data of an unlisted one is no_access, and that is said."""
 
 from __future__ import annotations
 
@@ -6,31 +6,44 @@ from collections.abc import Iterator
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.suggest import suggest_name
-from compiler.ir.project import Project
+from compiler.ir.build import ModeA, Split
+from compiler.ir.project import Inputs
 from compiler.surface.names import is_split_name
 
 
-def check_split_data(project: Project) -> Iterator[Diagnostic]:
-    """MOR314: no file, MOR315: no sample, MOR206: unlisted data, MOR316: its name."""
-    build = project.build
-    if not project.data:
+def check_split_data(inputs: Inputs) -> Iterator[Diagnostic]:
+    """MOR314, MOR315 (mode A), MOR229, MOR220 (mode B); MOR206: unlisted data, MOR316: its name."""
+    build = inputs.build
+    if not inputs.data and isinstance(build, ModeA):
         return  # the dataset as a whole is missing, and that has been said
-    files = {data.split: data for data in project.data}
+    found = {data.split: data for data in inputs.data}
     for split in build.splits:
-        place = build.places.value(*split.path, "split")
-        if split.name not in files:
-            near = suggest_name(split.name, files)
-            hint = (
-                f"did you mean `{near}`?"
-                if near
-                else f"the dataset has: {', '.join(sorted(files)) or 'nothing'}"
-            )
-            yield diagnostic(
-                "MOR314", place, split=split.name, file=f"{split.name}.jsonl", hint=hint
-            )
-        elif not files[split.name].samples:
-            yield diagnostic("MOR315", place, split=split.name, file=files[split.name].file)
-    for name in sorted(set(files) - {split.name for split in build.splits}):
-        place = build.places.value("dataset")
-        code = "MOR206" if is_split_name(name) else "MOR316"
-        yield diagnostic(code, place, **({"split": name} if code == "MOR206" else {"name": name}))
+        if split.name not in found:
+            yield _missing(inputs, split, sorted(found))
+        elif found[split.name].whole and not found[split.name].ids:
+            yield _empty(inputs, split, found[split.name].file)
+    for name in sorted(set(found) - {split.name for split in build.splits}):
+        place = found[name].place
+        if is_split_name(name):
+            yield diagnostic("MOR206", place, split=name)
+        else:
+            yield diagnostic("MOR316", place, name=name)
+
+
+def _missing(inputs: Inputs, split: Split, known: list[str]) -> Diagnostic:
+    place = inputs.build.places.value(*split.path, "split")
+    near = suggest_name(split.name, known)
+    what = "data" if isinstance(inputs.build, ModeA) else "a partition"
+    listed = f"there is {what} for: {', '.join(known) or 'no split'}"
+    hint = f"did you mean `{near}`?" if near else listed
+    if isinstance(inputs.build, ModeA):
+        file = f"{split.name}.jsonl"
+        return diagnostic("MOR314", place, split=split.name, file=file, hint=hint)
+    return diagnostic("MOR229", place, split=split.name, hint=hint)
+
+
+def _empty(inputs: Inputs, split: Split, file: str) -> Diagnostic:
+    place = inputs.build.places.value(*split.path, "split")
+    if isinstance(inputs.build, ModeA):
+        return diagnostic("MOR315", place, split=split.name, file=file)
+    return diagnostic("MOR220", place, split=split.name)

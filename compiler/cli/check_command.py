@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from compiler.cli.compilation import Input, load_project, takes_input
+from compiler.cli.compilation import Input, compile_input, takes_input
 
 
 @click.command("check")
@@ -14,4 +14,4 @@ def command(given: Input) -> None:
 
     BUILD is a build file, or a folder that holds build.yaml.
     """
-    load_project(given)
+    compile_input(given)

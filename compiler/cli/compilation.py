@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from compiler import pipeline
+from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
-from compiler.edge.read_project import read_build_file, read_project
-from compiler.ir.project import Project
+from compiler.edge.archive import open_spool
+from compiler.edge.read_project import read_build_file, read_inputs
+from compiler.ir.build import Bare, ModeA, ModeB
+from compiler.output.file_set import FileSet
+from compiler.pipeline import Compiled
 
 BUILD_NAME = "build.yaml"
 FORMATS = ("text", "json", "github")
@@ -86,29 +90,75 @@ def _parse_param(text: str) -> tuple[str, str]:
     return name, value
 
 
-def load_project(given: Input) -> Project:
-    """The project without errors; otherwise all is printed and the command ends with code 2."""
-    project, texts, found = _read(given)
-    show_diagnostics(found, texts, given)
-    if project is None or has_errors(found):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A compilation without errors; ``compiled`` is None for a build without a task.
+
+    ``spool`` is here to stay open as long as the files may be read.
+    """
+
+    name: str
+    compiled: Compiled | None
+    sources: dict[str, Path]
+    spool: IO[bytes] | None = None
+
+    @property
+    def files(self) -> FileSet:
+        """What there is to write, without the manifest."""
+        return {} if self.compiled is None else self.compiled.files
+
+
+def compile_input(given: Input, keep: Path | None = None) -> Outcome:
+    """The compilation; on errors everything is printed and the command ends with code 2.
+
+    With ``keep``, a folder or one to be, the files can be written: what is too large for memory is
+    kept on its disk meanwhile.
+    """
+    ending = click.get_current_context().with_resource
+    read = _Reading(given=given, spool=None if keep is None else ending(open_spool(keep)))
+    outcome = read.run()
+    show_diagnostics(read.found, read.texts, given)
+    if outcome is None:
         raise click.exceptions.Exit(2)
-    return project
+    return outcome
 
 
-def _read(given: Input) -> tuple[Project | None, dict[str, str], list[Diagnostic]]:
-    data, problems = read_build_file(given.path, given.shown)
-    found = list(problems)
-    if data is None:
-        return None, {}, found
-    build, text, problems = pipeline.understand(data, given.shown, given.params)
-    found.extend(problems)
-    if build is None:
-        return None, {given.shown: text}, found
-    project, problems = read_project(build, given.path.parent)
-    found.extend(problems)
-    if project is not None:
-        found.extend(pipeline.judge(project))
-    return project, {given.shown: text}, found
+@dataclass
+class _Reading:
+    """One walk from the file to the plan, collecting what there is to say on the way."""
+
+    given: Input
+    spool: IO[bytes] | None
+    found: list[Diagnostic] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> Outcome | None:
+        data, problems = read_build_file(self.given.path, self.given.shown)
+        self.found.extend(problems)
+        if data is None:
+            return None
+        build, text, problems = pipeline.understand(data, self.given.shown, self.given.params)
+        self.texts[self.given.shown] = text
+        self.found.extend(problems)
+        if build is None:
+            return None
+        sources = {"the build file": self.given.path}
+        if isinstance(build, Bare):
+            return Outcome(name=build.name, compiled=None, sources=sources)
+        sources |= list_sources(build, self.given.path.parent)
+        return self._compile(build, sources)
+
+    def _compile(self, build: ModeA | ModeB, sources: dict[str, Path]) -> Outcome | None:
+        inputs, problems = read_inputs(build, self.given.path.parent, self.spool)
+        self.found.extend((*problems, *pipeline.judge(inputs)))
+        if has_errors(self.found):
+            return None
+        project, plan, problems = pipeline.plan(inputs)
+        self.found.extend(problems)
+        if has_errors(self.found):
+            return None
+        compiled = pipeline.emit(project, plan)
+        return Outcome(name=build.name, compiled=compiled, sources=sources, spool=self.spool)
 
 
 def show_diagnostics(found: Iterable[Diagnostic], texts: dict[str, str], given: Input) -> None:

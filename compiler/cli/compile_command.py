@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from compiler import pipeline
-from compiler.cli.compilation import Input, load_project, takes_input
+from compiler.cli.compilation import Input, compile_input, takes_input
 from compiler.cli.drift import show_drift
-from compiler.cli.sources import list_sources
+from compiler.cli.ignored import warn_ignored
 from compiler.edge.write_tree import check_apart, write_tree
 
 
@@ -32,10 +31,11 @@ def command(given: Input, output: str, check: bool, force: bool) -> None:
         raise click.UsageError("--check writes nothing, so --force has no meaning with it")
     if not output:
         raise click.UsageError("-o is empty: name the folder to write")
-    project = load_project(given)
     destination = Path(output)
-    check_apart(destination, list_sources(given, project))
-    name, files = project.build.name, pipeline.emit(project).files
+    outcome = compile_input(given, keep=None if check else destination)
+    check_apart(destination, outcome.sources)
+    name, files = outcome.name, outcome.files
+    warn_ignored(given, files, destination)
     if check:
         show_drift(name, files, destination, whole=False)
         return

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from compiler import pipeline
-from compiler.cli.compilation import Input, load_project, takes_input
+from compiler.cli.compilation import Input, compile_input, takes_input
 from compiler.cli.drift import show_drift
 
 
@@ -19,6 +18,5 @@ def command(given: Input, output: str) -> None:
 
     Exit code 0: nothing, 1: something.
     """
-    project = load_project(given)
-    files = pipeline.emit(project).files
-    show_drift(project.build.name, files, Path(output), whole=True)
+    outcome = compile_input(given)
+    show_drift(outcome.name, outcome.files, Path(output), whole=True)

@@ -12,7 +12,7 @@ from compiler.edge.contents import stream_content
 from compiler.edge.read_tree import read_bytes, read_digests
 from compiler.edge.write_tree import digest_files
 from compiler.output.diff import Difference, Drift, diff_digests, render_unified
-from compiler.output.file_set import File, FileSet, make_file
+from compiler.output.file_set import Archived, File, FileSet, make_file
 
 _LARGEST_DIFF = 1024 * 1024
 
@@ -42,6 +42,8 @@ def show_drift(name: str, files: FileSet, destination: Path, *, whole: bool) -> 
 
 def _unified(difference: Difference, file: File | None, destination: Path) -> str:
     path = escape_control(difference.path)
+    if file is not None and isinstance(file.content, Archived):
+        return f"Binary files a/{path} and b/{path} differ\n"
     missing = difference.drift is Drift.MISSING
     found = b"" if missing else read_bytes(destination / difference.path)
     wanted = b""

@@ -19,8 +19,10 @@ WORLD_FAILED: Final = 3
 REFUSED: Final = 4
 
 _COMMANDS: Final = {
+    "init": "Write a starter project.",
     "compile": "Write the artifacts, or hold them against their source with --check.",
     "check": "Check a build file and all that it names; write nothing.",
+    "plan": "Show services, variables, mounts, trust and timeouts; write nothing.",
     "diff": "Show what `compile` would change, as a unified diff.",
     "run": "Compile to a temporary folder and run the task under Harbor.",
     "session": "Show what a trial's session left behind.",

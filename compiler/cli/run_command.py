@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 import click
 
-from compiler import pipeline
-from compiler.cli.compilation import Input, load_project, takes_input
+from compiler.cli.compilation import Input, compile_input, takes_input
 from compiler.edge.run_script import run_script
 from compiler.edge.write_tree import write_tree
 
@@ -42,12 +41,13 @@ def command(
 
     The exit code is 0 when every trial has a reward, and 3 when one has none.
     """
-    project = load_project(given)
-    compiled = pipeline.emit(project)
+    outcome = compile_input(given, keep=Path(gettempdir()))
+    if outcome.compiled is None:
+        raise click.UsageError(f"{given.shown} has no task to run: it names no `agent_repo`")
     chosen = ["-a", agent, *(["-m", model] if model else []), "-e", environment, *extra]
     with TemporaryDirectory(prefix="mooring-") as scratch:
-        task = Path(scratch) / project.build.name.rpartition("/")[2]
-        write_tree(project.build.name, compiled.files, task)
+        task = Path(scratch) / outcome.name.rpartition("/")[2]
+        write_tree(outcome.name, outcome.files, task)
         variables = {"MOORING_JOBS_DIR": os.path.abspath(jobs_dir)}
         code = run_script(task / "run" / "harbor.sh", chosen, variables)
     raise click.exceptions.Exit(code)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import click
 
 from compiler import resources
+from compiler.surface.reference import render_reference
 
 SCHEMAS = ("build",)
 
 
 @click.command("schema")
 @click.argument("name", type=click.Choice(SCHEMAS))
-def command(name: str) -> None:
+@click.option("--markdown", is_flag=True, help="Print it as a reference to read: every key.")
+def command(name: str, markdown: bool) -> None:
     """Print the JSON Schema of a file that people write.
 
     To switch it on in an editor, save it and name it in the file's first line:
@@ -20,4 +22,7 @@ def command(name: str) -> None:
       mooring schema build > build.schema.json
       # yaml-language-server: $schema=build.schema.json
     """
-    click.echo(resources.schema_text(name), nl=False)
+    if markdown:
+        click.echo(render_reference(resources.schema(name)), nl=False)
+    else:
+        click.echo(resources.schema_text(name), nl=False)

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compiler.cli.compilation import Input
-from compiler.ir.project import Project
+from compiler.ir.build import ModeA, ModeB
 
 
-def list_sources(given: Input, project: Project) -> dict[str, Path]:
+def list_sources(build: ModeA | ModeB, root: Path) -> dict[str, Path]:
     """What each input is, and where it lies."""
-    build, root = project.build, given.path.parent
-    sources = {
-        "the build file": given.path,
-        "the agent's repository": root / build.seed.repository,
-        "the dataset": root / build.dataset,
-        "the scorer": root / build.scorer.project,
+    found = {
+        "the agent's repository": build.seed.repository,
+        "the instruction template": build.workbench.instruction_template,
+        **{f"the overlay {i}": o.source for i, o in enumerate(build.seed.overlays, start=1)},
+        **(_list_a(build) if isinstance(build, ModeA) else _list_b(build)),
     }
-    if build.scorer.requirements is not None:
-        sources["the requirements file"] = root / build.scorer.requirements
-    return sources
+    return {what: root / path for what, path in found.items() if path is not None}
+
+
+def _list_a(build: ModeA) -> dict[str, str | None]:
+    return {
+        "the dataset": build.dataset,
+        "the scorer": build.scorer.project,
+        "the requirements file": build.scorer.requirements,
+    }
+
+
+def _list_b(build: ModeB) -> dict[str, str | None]:
+    files = {f"the partition of {split}": path for split, path in build.partition_files}
+    return {"the folder of inner tasks": build.inner_task, **files}

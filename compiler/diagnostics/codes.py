@@ -58,7 +58,10 @@ CODES: Final[dict[str, Code]] = {
         "expected a mapping of keys at the top of the file, found {actual}",
         "write `key: value` lines; `name: org/name` is a good first one",
     ),
-    "MOR106": _error("the key of a mapping must be plain text, found {actual}", "quote the key"),
+    "MOR106": _error(
+        "the key of a mapping must be plain text, found {actual}",
+        "write one name before the colon, in quotes if it has other characters than letters",
+    ),
     "MOR107": _error(
         "the tag `{tag}` is not supported", "leave the tag out and write the value plainly"
     ),
@@ -84,6 +87,19 @@ CODES: Final[dict[str, Code]] = {
     "MOR124": _error(
         "`--param {name}` names a parameter that this build does not declare", "{hint}"
     ),
+    "MOR125": _note(
+        "nothing to write: the build names nothing to optimise",
+        "add `agent_repo` and `mode` to make a task of it",
+    ),
+    "MOR126": _error(
+        "`{key}` belongs to mode {other}; this build is mode {mode}",
+        "remove it, or change `mode`",
+    ),
+    "MOR127": _error(
+        "no effect without `agent_repo`: {keys}",
+        "name the agent's repository with `agent_repo`, or remove the other keys",
+    ),
+    "MOR128": _warning("`{key}` has no effect: {why}", "remove it"),
     # What the keys mean together.
     "MOR200": _error("there is no split `{split}`", "{hint}"),
     "MOR201": _error(
@@ -117,13 +133,59 @@ CODES: Final[dict[str, Code]] = {
         "a sample may take {sample} s, longer than the whole evaluation ({whole} s)",
         "raise `timeout` or lower `sample_timeout`",
     ),
+    "MOR211": _error(
+        "the target `{split}` has no samples",
+        "add samples to the split, or remove the target",
+    ),
+    "MOR212": _error(
+        "`reward_mode: submit` needs `submit_enabled: true`",
+        "set `submit_enabled: true`, so that the optimiser can submit",
+    ),
+    "MOR213": _error("the split `{split}` has no sample `{id}`", "{hint}"),
+    "MOR214": _error(
+        "an evaluation of `{split}` takes at least {least} samples, and there are only {samples}",
+        "add samples, or lower `min_samples`: the fewer there are, the more a mean tells of each",
+    ),
+    "MOR215": _error(
+        "no evaluation of `{split}` fits this budget: it allows {most} samples, one takes {least}",
+        "raise the budget: a non_viewable split is evaluated as a whole, others by `min_samples`",
+    ),
+    "MOR220": _error("the split `{split}` has no tasks", "name at least one task in its partition"),
+    "MOR221": _error(
+        "the task `{task}` stands twice in the split `{split}`",
+        "keep it once; `harbor.n_attempts` says how often each task is run",
+    ),
+    "MOR222": _error(
+        "the task `{task}` is in `{hidden}`, which is hidden, and in `{visible}`, which is not",
+        "keep it in one of them",
+    ),
+    "MOR223": _error(
+        "`{source}` is not pinned",
+        "write dataset@VERSION or dataset@sha256:DIGEST, so that scores stay comparable",
+    ),
+    "MOR224": _error(
+        "`{file}` is not a JSON list of tasks: {problem}",
+        'write a JSON list of names: ["task-a", "task-b"]',
+    ),
+    "MOR225": _error(
+        "mode B needs exactly one source of tasks: `inner_task` or `harbor.task_source`", "{hint}"
+    ),
+    "MOR226": _error("there is no task `{task}` in `{folder}`", "{hint}"),
+    "MOR227": _error("`{flag}` cannot stand in `extra_args`: mooring decides it", "{hint}"),
+    "MOR228": _error(
+        "the split `{split}` is in `partition` and in `partition_files`", "keep one of them"
+    ),
+    "MOR229": _error("the split `{split}` has no partition", "{hint}"),
     # The files that the keys name.
     "MOR300": _error(
         "{what} `{path}` does not exist",
         "paths are relative to the build file: looked for {resolved}",
     ),
-    "MOR301": _error("{what} `{path}` is not a {expected}", "looked at {resolved}"),
-    "MOR302": _error("`{ref}` names no commit of {repository}", "{hint}"),
+    "MOR301": _error(
+        "{what} `{path}` is not a {expected}",
+        "name a {expected}; paths are relative to the build file: looked at {resolved}",
+    ),
+    "MOR302": _error("`{ref}` {problem} {repository}", "{hint}"),
     "MOR303": _error(
         "{repository} has no commit yet",
         "commit the agent's files, or use `agent_ref: WORKTREE` to take them as they lie",
@@ -133,14 +195,23 @@ CODES: Final[dict[str, Code]] = {
         "copy its files into the repository, or leave it out of the folder that `agent_repo` names",
     ),
     "MOR305": _error(
-        "`{path}` is a {kind}, which a repository cannot hold", "remove it or add it to .gitignore"
+        "`{path}` is a {kind}, which a repository cannot hold",
+        "remove it, or add it to .gitignore",
     ),
     "MOR306": _error(
         "the baseline has no files", "point `agent_repo` at the folder with the agent's files"
     ),
     "MOR307": _warning(
-        "{count} uncommitted changes are not in the baseline, among them `{path}`",
+        "{count} uncommitted, so not in the baseline: {paths}",
         "commit them, or use `agent_ref: WORKTREE` to take the files as they lie",
+    ),
+    "MOR308": _error(
+        "`{path}` is a pointer of Git LFS, not the file itself",
+        "run `git lfs pull` and use `agent_ref: WORKTREE`, or keep the file in git",
+    ),
+    "MOR309": _warning(
+        "the link `{path}` leads out of the agent's repository, to `{target}`",
+        "in the containers it leads elsewhere, or nowhere: put a copy in its place",
     ),
     "MOR310": _error(
         "the dataset folder has no `<split>.jsonl` file",
@@ -165,23 +236,77 @@ CODES: Final[dict[str, Code]] = {
         "the sample's `id` is {actual}, not a string or a whole number",
         "quote it, or leave `id` out: the line's index is used then",
     ),
+    "MOR318": _error(
+        "`{path}` cannot be read as part of a saved DatasetDict: {problem}",
+        "write it with `DatasetDict.save_to_disk`, or give each split a `<split>.jsonl`",
+    ),
+    "MOR319": _error(
+        "`{path}` is a saved DatasetDict, and pyarrow, which reads it, is not installed",
+        "install it: pip install 'mooring[datasets]'",
+    ),
     "MOR320": _error("the module `{module}` is not in `{project}`", "expected {expected} there"),
     "MOR321": _error("the function `{function}` is not defined at the top of `{file}`", "{hint}"),
     "MOR322": _error(
         "`{file}` is not valid Python: {problem}",
-        "the scorer is imported by the evaluator when it starts",
+        "mend it: the evaluator imports it when it starts",
     ),
     "MOR323": _error(
         "`{path}` is a {kind}: only files, folders and links inside the folder can be copied",
         "remove it or replace it by a plain file",
     ),
+    "MOR324": _warning(
+        "`{path}` and `{other}` differ in case alone",
+        "a checkout on a file system that ignores case keeps one of them: rename one",
+    ),
+    "MOR325": _error(
+        "the column `{column}` is {type}, which has no form in JSON",
+        "make text or numbers of it before saving the dataset, or drop the column",
+    ),
+    "MOR330": _error(
+        "the instruction template `{file}` cannot be used: {problem}",
+        'extend the built-in one: {{% extends "instruction.md" %}}, then {{% block notes %}}...',
+    ),
+    "MOR331": _warning(
+        "`{path}` lies outside the project",
+        "others who check the project out will not have it: move it in, or make it a parameter",
+    ),
+    "MOR332": _warning(
+        "git ignores {count} emitted files, among them `{path}`",
+        "a commit would lack them: mend .gitignore; `git check-ignore -v` names the line",
+    ),
+    "MOR333": _error(
+        "the overlay does not fit: `{path}` would be a file and a folder at once",
+        "choose another `dest`",
+    ),
+    "MOR334": _error("there is no `{path}` in the agent's repository", "{hint}"),
     # The trust boundary.
     "MOR400": _error(
         "{what} lies inside the agent's repository and would be handed to the optimiser",
-        "move it out of `{repository}`, or commit the agent in a folder of its own",
+        "name a folder that holds the agent alone, or move this out of `{repository}`",
     ),
     "MOR401": _error(
         "`{name}` is both a secret and a parameter",
-        "a parameter's value would be written into the artifacts: keep secrets out of `params`",
+        "a parameter's value is written into the artifacts: remove it from `params`",
     ),
+    "MOR402": _error(
+        "`{name}` is both a secret and in `agent_env`",
+        "what stands in `agent_env` is in the artifacts, for the optimiser to see: remove it",
+    ),
+    "MOR403": _error(
+        "what is hidden here stands in `{path}` of the agent's repository, open to the optimiser",
+        "remove it from the agent's repository, or make the split viewable",
+    ),
+    "MOR404": _warning(
+        "the hidden task `{name}` is named in `{path}` of the agent's repository",
+        "the names of a public benchmark are known; which of them are hidden is not: remove it",
+    ),
+    "MOR405": _error(
+        "`{name}` is a reserved name",
+        "mooring sets the variables that start with MOORING_: choose another name",
+    ),
+    "MOR406": _warning(
+        "`{name}` goes to candidates, which have a network: they can carry it away",
+        "set `runner.network: none`, or give them a key that can do little harm",
+    ),
+    "MOR410": _error("{what} would reach {service}, which is {trust}: through {way}", "{hint}"),
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from compiler.diagnostics.codes import CODES
 from compiler.diagnostics.diagnostic import Diagnostic, Param, Severity
-from compiler.diagnostics.span import Span
+from compiler.diagnostics.span import Span, span_of_file
 
 _WIDEST_LINE = 160
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -81,7 +81,7 @@ def _filled(template: str, d: Diagnostic) -> str:
 def _shown(value: Param) -> str:
     if isinstance(value, tuple):
         return ", ".join(f"`{item}`" for item in value)
-    text = str(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= _WIDEST_LINE else text[: _WIDEST_LINE - 1] + "…"
 
 
@@ -103,7 +103,7 @@ def _rendered(d: Diagnostic, lines: Mapping[str, list[str]], paint: Mapping[str,
 
 def _excerpt(span: Span, lines: Mapping[str, list[str]], strong: str, plain: str) -> str:
     known = lines.get(span.file, [])
-    if not 1 <= span.line <= len(known):
+    if span == span_of_file(span.file) or not 1 <= span.line <= len(known):
         return ""
     text, first = _window(known[span.line - 1], span.column)
     start = span.column - first

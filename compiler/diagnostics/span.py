@@ -19,6 +19,11 @@ class Span:
     end_column: int
 
 
+def span_at(file: str, line: int, column: int) -> Span:
+    """One character."""
+    return Span(file=file, line=line, column=column, end_line=line, end_column=column + 1)
+
+
 def span_of_file(file: str) -> Span:
     """The place to name when a complaint is about a file as a whole."""
     return Span(file=file, line=1, column=1, end_line=1, end_column=1)

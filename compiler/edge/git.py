@@ -114,6 +114,29 @@ def _trusted_folders() -> tuple[str, ...]:
     return tuple(os.fsdecode(f) for f in asked.stdout.split(b"\0") if f)
 
 
+def find_top(folder: Path) -> str | None:
+    """The real path of the work tree that ``folder`` lies in; None outside any, or without git."""
+    try:
+        found = _run(["-C", os.fspath(folder), "rev-parse", "--show-toplevel"])
+    except WorldError:
+        return None
+    return os.path.realpath(os.fsdecode(found.stdout[:-1])) if found.returncode == 0 else None
+
+
+def list_ignored(top: str, paths: Sequence[str]) -> list[str]:
+    """Those of the paths (absolute) that git leaves out of a commit in the work tree ``top``.
+
+    Here the user's own configuration counts: it is the user's commit.
+    """
+    asked = subprocess.run(
+        [git_program(), "-C", top, "check-ignore", "-z", "--no-index", "--stdin"],
+        input=b"\0".join(os.fsencode(path) for path in paths),
+        capture_output=True,
+        check=False,
+    )
+    return [os.fsdecode(path) for path in asked.stdout.split(b"\0") if path]
+
+
 @cache
 def git_program() -> str:
     """The git on PATH; WorldError without one."""
@@ -220,7 +243,9 @@ def list_worktree(folder: Path, repository: Repository | None) -> list[bytes]:
 
     with TemporaryDirectory(prefix="mooring-") as scratch:
         _listed(["init", "--quiet", "--bare", "--template=", scratch])
-        outside = ["--git-dir", scratch, "--work-tree", os.fspath(folder), "-C", os.fspath(folder)]
+        # Absolute: after -C a relative name would mean another folder.
+        place = os.path.abspath(folder)
+        outside = ["--git-dir", scratch, "--work-tree", place, "-C", place]
         return _listed([*outside, "ls-files", "-z", "--others", ignored])
 
 

@@ -18,11 +18,32 @@ class Access(StrEnum):
     NO_ACCESS = "no_access"
 
 
-class RunnerNetwork(StrEnum):
-    """What a candidate may reach."""
+class Reach(StrEnum):
+    """What a container may reach beside its peers."""
 
     NONE = "none"
     PUBLIC = "public"
+
+
+class RewardMode(StrEnum):
+    """Who chooses the result: the evaluator the best, or the optimiser by submitting."""
+
+    AUTO_BEST = "auto_best"
+    SUBMIT = "submit"
+
+
+class Recipient(StrEnum):
+    """Who gets a secret."""
+
+    EVALUATOR = "evaluator"
+    CANDIDATE = "candidate"
+
+
+class Aggregate(StrEnum):
+    """What several attempts at one inner task count as."""
+
+    MEAN = "mean"
+    BEST = "best"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +52,7 @@ class Split:
 
     name: str
     access: Access
+    min_samples: int
     path: Path
 
     @property
@@ -46,27 +68,142 @@ class Budget:
     split: str
     runs: int | None
     samples: int | None
+    samples_per_run: int | None
     path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A split that the chosen candidate is scored on, and the reward's key for it."""
+    """A split (or some of its samples) that the chosen candidate is scored on; the reward's key."""
 
     split: str
     reward_key: str
+    sample_ids: tuple[str, ...] | None
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """How the result is chosen."""
+
+    split: str
+    mode: RewardMode
+    submit_enabled: bool
+    rescore_top_k: int
+    baseline_floor: bool
+    score_baseline: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A variable whose value the caller of Harbor has."""
+
+    name: str
+    to: Recipient
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A file or folder (as written) that is laid over the agent's repository at ``dest``."""
+
+    source: str
+    dest: str
     path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
-    """Where the agent's files come from: a path as written, and a commit-ish.
+    """Where the agent's files come from: a path as written, a commit-ish, what lies over it.
 
     ``ref`` None means: HEAD of a repository, the files as they lie of a plain folder.
     """
 
     repository: str
     ref: str | None
+    overlays: tuple[Overlay, ...]
+    read_only: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Bounds of a container; memory in bytes. None leaves the engine's own."""
+
+    cpus: float | None = None
+    memory: int | None = None
+    pids: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """main: image, packages, variables that the optimiser sees, network, bounds."""
+
+    image: str
+    packages: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...]
+    network: Reach
+    resources: Resources
+    instruction_template: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluator:
+    """The evaluation sidecar: image and bounds."""
+
+    image: str
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """The runner: image, Debian packages, build commands, network, bounds."""
+
+    image: str
+    packages: tuple[str, ...]
+    build: tuple[Argv, ...]
+    network: Reach
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Times in seconds, and how many samples run at once. ``finalize`` None: derive it."""
+
+    evaluation: float
+    agent: float
+    build: float
+    finalize: float | None
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What both modes have."""
+
+    places: Places
+    name: str
+    description: str
+    params: tuple[str, ...]
+    seed: Seed
+    splits: tuple[Split, ...]
+    budgets: tuple[Budget, ...]
+    targets: tuple[Target, ...]
+    selection: Selection
+    failure_value: float
+    deterministic: bool
+    secrets: tuple[Secret, ...]
+    workbench: Workbench
+    evaluator: Evaluator
+    runner: Box
+    limits: Limits
+
+    def split(self, name: str) -> Split | None:
+        """The listed split of that name."""
+        return next((split for split in self.splits if split.name == name), None)
+
+    def secrets_to(self, recipient: Recipient) -> tuple[str, ...]:
+        """The names of the secrets that the recipient gets."""
+        return tuple(secret.name for secret in self.secrets if secret.to is recipient)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,52 +217,67 @@ class Scorer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
-    """The runner: image, Debian packages, build commands, network."""
+class ModeA(Task):
+    """A build whose candidates answer one sample at a time, within ``sample_seconds``."""
 
-    image: str
-    packages: tuple[str, ...]
-    build: tuple[Argv, ...]
-    network: RunnerNetwork
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Times in seconds, and how many samples run at once."""
-
-    evaluation: float
-    sample: float
-    agent: float
-    concurrency: int
+    dataset: str
+    input_fields: tuple[str, ...]
+    command: Argv
+    setup: Argv | None
+    scorer: Scorer
+    sample_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModeA:
-    """A build whose candidates answer one sample at a time."""
+class Retry:
+    """Harbor's retries; None leaves Harbor's own list of exceptions. Waits in seconds."""
+
+    attempts: int
+    include: tuple[str, ...] | None
+    exclude: tuple[str, ...] | None
+    wait_multiplier: float
+    min_wait: float
+    max_wait: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NestedHarbor:
+    """How the nested Harbor runs a candidate."""
+
+    agent_import_path: str
+    task_source: str | None
+    environment: str
+    model: str | None
+    n_attempts: int
+    retry: Retry
+    reward_key: str | None
+    aggregate: Aggregate
+    requirement: str
+    extra_args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeB(Task):
+    """A build whose candidates are agents, scored on other Harbor tasks.
+
+    ``partition`` has the tasks of the splits written in the build file, ``partition_files`` the
+    files (as written) that list those of the others.
+    """
+
+    harbor: NestedHarbor
+    inner_task: str | None
+    partition: tuple[tuple[str, tuple[str, ...]], ...]
+    partition_files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bare:
+    """A build that optimises nothing."""
 
     places: Places
     name: str
     description: str
-    seed: Seed
-    dataset: str
-    input_fields: tuple[str, ...]
-    command: Argv
-    scorer: Scorer
-    splits: tuple[Split, ...]
-    budgets: tuple[Budget, ...]
-    selection_split: str
-    targets: tuple[Target, ...]
-    secrets: tuple[str, ...]
     params: tuple[str, ...]
-    image_main: str
-    image_evaluator: str
-    packages: tuple[str, ...]
-    runner: Box
-    limits: Limits
-
-    def split(self, name: str) -> Split | None:
-        """The listed split of that name."""
-        return next((split for split in self.splits if split.name == name), None)
 
 
-type Build = ModeA
+type Build = ModeA | ModeB | Bare

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from compiler.ir.build import Resources
+
 
 class Trust(StrEnum):
     """How far a service is trusted, and with what."""
@@ -19,6 +21,17 @@ class Condition(StrEnum):
 
     STARTED = "service_started"
     HEALTHY = "service_healthy"
+
+
+class Asset(StrEnum):
+    """What is worth protecting, and may be in an image, a volume or an environment."""
+
+    LABELS = "labels and samples"
+    SCORER = "the scorer"
+    LEDGER = "budgets and the ledger"
+    SECRETS = "secrets"
+    RESULTS = "results"
+    CANDIDATES = "candidates' code"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +75,22 @@ class Healthcheck:
 class Service:
     """A container of the task. No network at all is an empty ``networks``.
 
-    ``capabilities`` None leaves the engine's own; a tuple means: all dropped but these.
+    ``image`` has what its image holds of the assets. ``capabilities`` None leaves the engine's own;
+    a tuple means: all dropped but these.
     """
 
     name: str
     role: str
     trust: Trust
     dockerfile: str
+    image: tuple[Asset, ...]
     networks: tuple[str, ...]
+    resources: Resources
     environment: tuple[Variable, ...] = ()
     mounts: tuple[Mount, ...] = ()
     tmpfs: tuple[Tmpfs, ...] = ()
     capabilities: tuple[str, ...] | None = None
     read_only: bool = False
-    processes: int | None = None
     healthcheck: Healthcheck | None = None
     depends_on: tuple[tuple[str, Condition], ...] = ()
 
@@ -89,13 +104,29 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Bounds in seconds of Harbor's phases; ``passes/derive_timeouts`` says how each is derived."""
+class Volume:
+    """A named volume, and the assets that its content is."""
 
-    build: float
-    agent: float
-    finalize: float
-    verifier: float
+    name: str
+    holds: tuple[Asset, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A time limit in seconds, and how it came about."""
+
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """The bounds of Harbor's phases."""
+
+    build: Bound
+    agent: Bound
+    finalize: Bound
+    verifier: Bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +135,7 @@ class TaskPlan:
 
     services: tuple[Service, ...]
     networks: tuple[Network, ...]
-    volumes: tuple[str, ...]
+    volumes: tuple[Volume, ...]
     timeouts: Timeouts
 
     def service(self, name: str) -> Service:

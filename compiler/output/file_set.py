@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from compiler.ir.project import Baseline, SourceFile
+from compiler.ir.project import Archive, SourceFile
 
 FILE_MODE = 0o644
 PROGRAM_MODE = 0o755
@@ -37,10 +37,17 @@ class Linked:
 class Archived:
     """The tar of a baseline, too large to be held in memory."""
 
-    baseline: Baseline
+    archive: Archive
 
 
-type Content = Made | Copied | Linked | Archived
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The rows of Arrow files as lines of JSON."""
+
+    tables: tuple[str, ...]
+
+
+type Content = Made | Copied | Linked | Archived | Converted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

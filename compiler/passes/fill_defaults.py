@@ -2,107 +2,263 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from compiler.ir.build import (
     Access,
+    Aggregate,
+    Bare,
     Box,
     Budget,
     Build,
+    Evaluator,
     Limits,
     ModeA,
-    RunnerNetwork,
+    ModeB,
+    NestedHarbor,
+    Overlay,
+    Reach,
+    Recipient,
+    Resources,
+    Retry,
+    RewardMode,
     Scorer,
+    Secret,
     Seed,
+    Selection,
     Split,
     Target,
+    Workbench,
 )
-from compiler.surface.build_file import BuildFile
+from compiler.surface.build_file import (
+    BuildFile,
+    HarborEntry,
+    ModeAEntry,
+    ModeBEntry,
+    ResourcesEntry,
+    SplitEntry,
+    TaskEntry,
+)
 
 BASE_IMAGE: Final = "python:3.13-slim-trixie"
 EVALUATION_SECONDS: Final = 3600.0
 SAMPLE_SECONDS: Final = 60.0
 AGENT_SECONDS: Final = 7200.0
+BUILD_SECONDS: Final = 1800.0
 CONCURRENCY: Final = 4
+RESCORE_TOP_K: Final = 3
 REWARD_KEY: Final = "reward"
 SCORER_FUNCTION: Final = "score"
+FAILURE_VALUE: Final = 0.0
+# One sample's score on a non_viewable split would be that sample's label, as good as shown.
+MIN_SAMPLES: Final = {Access.VIEWABLE: 1, Access.NON_VIEWABLE: 5, Access.NO_ACCESS: 1}
+NESTED_ENVIRONMENT: Final = "modal"
+NESTED_ATTEMPTS: Final = 1
+NESTED_RETRIES: Final = 2
+NESTED_REQUIREMENT: Final = "harbor==0.24.0"
+WAIT_MULTIPLIER: Final = 1.0
+MIN_WAIT: Final = 1.0
+MAX_WAIT: Final = 60.0
+_UNITS: Final = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 def fill_defaults(file: BuildFile) -> Build:
     """The complete build. ``runner.base_image`` falls back to main's image."""
-    image_main = file.base_image_main or BASE_IMAGE
+    head: dict[str, Any] = {
+        "places": file.places,
+        "name": file.name,
+        "description": (file.description or "").strip(),
+        "params": file.params,
+    }
+    task = file.task
+    if task is None:
+        return Bare(**head)
+    common = {**head, **_fill_common(task)}
+    if isinstance(task.mode, ModeAEntry):
+        return _fill_a(task, task.mode, common)
+    return _fill_b(task.mode, common)
+
+
+def _fill_common(task: TaskEntry) -> dict[str, Any]:
+    return {
+        "seed": _fill_seed(task),
+        "splits": tuple(_fill_split(entry, i) for i, entry in enumerate(task.splits)),
+        "budgets": _fill_budgets(task),
+        "targets": _fill_targets(task),
+        "selection": _fill_selection(task),
+        "failure_value": _or(task.failure_value, FAILURE_VALUE),
+        "deterministic": task.deterministic,
+        "secrets": _fill_secrets(task),
+        "workbench": _fill_workbench(task),
+        "evaluator": Evaluator(
+            image=task.base_image_sidecar or BASE_IMAGE, resources=_resources(task, "evaluator")
+        ),
+        "runner": _fill_runner(task),
+        "limits": _fill_limits(task),
+    }
+
+
+def _or[T](value: T | None, default: T) -> T:
+    return default if value is None else value
+
+
+def _fill_a(task: TaskEntry, mode: ModeAEntry, common: dict[str, Any]) -> ModeA:
     return ModeA(
-        places=file.places,
-        name=file.name,
-        description=(file.description or "").strip(),
-        seed=Seed(repository=file.agent_repo, ref=file.agent_ref),
-        dataset=file.dataset,
-        input_fields=file.input_fields,
-        command=file.command,
-        scorer=_fill_scorer(file),
-        splits=_fill_splits(file),
-        budgets=_fill_budgets(file),
-        selection_split=file.selection_split,
-        targets=_fill_targets(file),
-        secrets=file.secrets,
-        params=file.params,
-        image_main=image_main,
-        image_evaluator=file.base_image_sidecar or BASE_IMAGE,
-        packages=file.packages,
-        runner=_fill_runner(file, image_main),
-        limits=_fill_limits(file),
+        **common,
+        dataset=mode.dataset,
+        input_fields=mode.input_fields,
+        command=mode.command,
+        setup=mode.setup,
+        scorer=Scorer(
+            project=mode.task_project,
+            module=mode.task_module,
+            function=mode.task or SCORER_FUNCTION,
+            requirements=mode.scorer_requirements,
+        ),
+        sample_seconds=_or(
+            mode.sample_timeout, min(SAMPLE_SECONDS, _or(task.timeout, EVALUATION_SECONDS))
+        ),
     )
 
 
-def _fill_scorer(file: BuildFile) -> Scorer:
-    return Scorer(
-        project=file.task_project,
-        module=file.task_module,
-        function=file.task or SCORER_FUNCTION,
-        requirements=file.scorer_requirements,
+def _fill_b(mode: ModeBEntry, common: dict[str, Any]) -> ModeB:
+    return ModeB(
+        **common,
+        harbor=_fill_harbor(mode.harbor),
+        inner_task=mode.inner_task,
+        partition=mode.partition,
+        partition_files=mode.partition_files,
     )
 
 
-def _fill_splits(file: BuildFile) -> tuple[Split, ...]:
-    return tuple(
-        Split(name=entry.split, access=Access(entry.access), path=("splits", i))
-        for i, entry in enumerate(file.splits)
+def _fill_harbor(entry: HarborEntry) -> NestedHarbor:
+    return NestedHarbor(
+        agent_import_path=entry.agent_import_path,
+        task_source=entry.task_source,
+        environment=entry.environment or NESTED_ENVIRONMENT,
+        model=entry.model,
+        n_attempts=_or(entry.n_attempts, NESTED_ATTEMPTS),
+        retry=Retry(
+            attempts=_or(entry.max_retries, NESTED_RETRIES),
+            include=entry.retry.include,
+            exclude=entry.retry.exclude,
+            wait_multiplier=_or(entry.retry.wait_multiplier, WAIT_MULTIPLIER),
+            min_wait=_or(entry.retry.min_wait, MIN_WAIT),
+            max_wait=_or(entry.retry.max_wait, MAX_WAIT),
+        ),
+        reward_key=entry.reward_key,
+        aggregate=Aggregate(entry.aggregate_attempts or Aggregate.MEAN),
+        requirement=entry.requirement or NESTED_REQUIREMENT,
+        extra_args=entry.extra_args,
     )
 
 
-def _fill_budgets(file: BuildFile) -> tuple[Budget, ...]:
+def _fill_seed(task: TaskEntry) -> Seed:
+    return Seed(
+        repository=task.agent_repo,
+        ref=task.agent_ref,
+        overlays=tuple(
+            Overlay(source=entry.source, dest=entry.dest.rstrip("/"), path=("overlays", i))
+            for i, entry in enumerate(task.overlays)
+        ),
+        read_only=tuple(path.rstrip("/") for path in task.read_only_paths),
+    )
+
+
+def _fill_split(entry: SplitEntry, index: int) -> Split:
+    access = Access(entry.access)
+    return Split(
+        name=entry.split,
+        access=access,
+        min_samples=_or(entry.min_samples, MIN_SAMPLES[access]),
+        path=("splits", index),
+    )
+
+
+def _fill_budgets(task: TaskEntry) -> tuple[Budget, ...]:
     return tuple(
         Budget(
             split=entry.split,
             runs=entry.total_run_budget,
             samples=entry.total_sample_budget,
+            samples_per_run=entry.max_samples_per_run,
             path=("budgets", i),
         )
-        for i, entry in enumerate(file.budgets)
+        for i, entry in enumerate(task.budgets)
     )
 
 
-def _fill_targets(file: BuildFile) -> tuple[Target, ...]:
+def _fill_targets(task: TaskEntry) -> tuple[Target, ...]:
     return tuple(
-        Target(split=entry.split, reward_key=entry.reward_key or REWARD_KEY, path=("targets", i))
-        for i, entry in enumerate(file.targets)
+        Target(
+            split=entry.split,
+            reward_key=entry.reward_key or REWARD_KEY,
+            sample_ids=entry.sample_ids,
+            path=("targets", i),
+        )
+        for i, entry in enumerate(task.targets)
     )
 
 
-def _fill_runner(file: BuildFile, image_main: str) -> Box:
+def _fill_selection(task: TaskEntry) -> Selection:
+    return Selection(
+        split=task.selection_split,
+        mode=RewardMode(task.reward_mode or RewardMode.AUTO_BEST),
+        submit_enabled=task.submit_enabled,
+        rescore_top_k=_or(task.rescore_top_k, RESCORE_TOP_K),
+        baseline_floor=task.baseline_floor,
+        score_baseline=task.score_baseline,
+    )
+
+
+def _fill_secrets(task: TaskEntry) -> tuple[Secret, ...]:
+    return tuple(
+        Secret(name=e.name, to=Recipient(e.to or Recipient.EVALUATOR), path=("secrets", i))
+        for i, e in enumerate(task.secrets)
+    )
+
+
+def _fill_workbench(task: TaskEntry) -> Workbench:
+    return Workbench(
+        image=task.base_image_main or BASE_IMAGE,
+        packages=task.packages,
+        variables=task.agent_env,
+        network=Reach(task.network or Reach.PUBLIC),
+        resources=_resources(task, "main"),
+        instruction_template=task.instruction_template,
+    )
+
+
+def _fill_runner(task: TaskEntry) -> Box:
     return Box(
-        image=file.runner.base_image or image_main,
-        packages=file.runner.packages,
-        build=file.runner.build,
-        network=RunnerNetwork(file.runner.network or RunnerNetwork.NONE),
+        image=task.runner.base_image or task.base_image_main or BASE_IMAGE,
+        packages=task.runner.packages,
+        build=task.runner.build,
+        network=Reach(task.runner.network or Reach.NONE),
+        resources=_resources(task, "runner"),
     )
 
 
-def _fill_limits(file: BuildFile) -> Limits:
-    evaluation = file.timeout or EVALUATION_SECONDS
+def _resources(task: TaskEntry, service: str) -> Resources:
+    entry: ResourcesEntry | None = dict(task.resources).get(service)
+    if entry is None:
+        return Resources()
+    memory = None if entry.memory is None else bytes_of(entry.memory)
+    return Resources(cpus=entry.cpus, memory=memory, pids=entry.pids)
+
+
+def bytes_of(amount: int | str) -> int:
+    """Bytes of ``512``, ``"512m"`` or ``"2g"``; the units are of 1024, as Docker has them."""
+    text = str(amount).lower()
+    unit = text[-1] if text[-1] in _UNITS else "b"
+    return int(text.rstrip("bkmg")) * _UNITS[unit]
+
+
+def _fill_limits(task: TaskEntry) -> Limits:
     return Limits(
-        evaluation=evaluation,
-        sample=file.sample_timeout or min(SAMPLE_SECONDS, evaluation),
-        agent=file.agent_timeout or AGENT_SECONDS,
-        concurrency=file.max_concurrency or CONCURRENCY,
+        evaluation=_or(task.timeout, EVALUATION_SECONDS),
+        agent=_or(task.agent_timeout, AGENT_SECONDS),
+        build=_or(task.build_timeout, BUILD_SECONDS),
+        finalize=task.verifier_timeout,
+        concurrency=_or(task.max_concurrency, CONCURRENCY),
     )

@@ -1,11 +1,15 @@
-"""Project -> TaskPlan: the three services of Mode A, as the contracts have them."""
+"""Project -> TaskPlan: the three services, as the contracts have them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from compiler import contracts
-from compiler.ir.build import RunnerNetwork
+from compiler.ir.build import ModeA, Reach, Recipient, Task
 from compiler.ir.project import Project
 from compiler.ir.task_plan import (
+    Asset,
     Condition,
     Healthcheck,
     Mount,
@@ -15,65 +19,82 @@ from compiler.ir.task_plan import (
     Tmpfs,
     Trust,
     Variable,
+    Volume,
 )
 from compiler.passes.derive_timeouts import derive_timeouts
 
 # Beyond the samples' own processes: init, the daemon, its handlers.
-_DAEMON_PROCESSES = 128
+_DAEMON_PROCESSES: Final = 128
 
 
 def lower_task(project: Project) -> TaskPlan:
-    """The plan of the task that a Mode A build describes."""
-    public = project.build.runner.network is RunnerNetwork.PUBLIC
-    networks = [
-        Network(name=contracts.NETWORK_DEFAULT, internal=False),
-        Network(name=contracts.NETWORK_EVAL, internal=True),
-    ]
-    if public:
-        networks.append(Network(name=contracts.NETWORK_EGRESS, internal=False))
+    """The plan of the task that a build describes."""
+    build = project.build
+    services = (_lower_main(build), _lower_evaluator(build), _lower_runner(build))
     return TaskPlan(
-        services=(_lower_main(), _lower_evaluator(project), _lower_runner(project)),
-        networks=tuple(networks),
+        services=services,
+        networks=_lower_networks(services),
         volumes=(
-            contracts.VOLUME_REPO,
-            contracts.VOLUME_RESULTS,
-            contracts.VOLUME_ADMIN,
-            contracts.VOLUME_RUNNER,
+            Volume(name=contracts.VOLUME_REPO, holds=(Asset.CANDIDATES,)),
+            Volume(name=contracts.VOLUME_RESULTS, holds=(Asset.RESULTS,)),
+            Volume(name=contracts.VOLUME_ADMIN, holds=(Asset.LEDGER, Asset.CANDIDATES)),
+            Volume(name=contracts.VOLUME_RUNNER, holds=()),
         ),
-        timeouts=derive_timeouts(project),
+        timeouts=derive_timeouts(build),
     )
 
 
-def _lower_main() -> Service:
+def _lower_networks(services: tuple[Service, ...]) -> tuple[Network, ...]:
+    used = {name for service in services for name in service.networks}
+    known = (
+        Network(name=contracts.NETWORK_DEFAULT, internal=False),
+        Network(name=contracts.NETWORK_EVAL, internal=True),
+        Network(name=contracts.NETWORK_EGRESS, internal=False),
+        Network(name=contracts.NETWORK_PROVIDERS, internal=False),
+    )
+    return tuple(network for network in known if network.name in used)
+
+
+def _lower_main(build: Task) -> Service:
+    public = build.workbench.network is Reach.PUBLIC
+    variables = {
+        contracts.EVAL_URL_VARIABLE: contracts.EVAL_URL,
+        **dict(build.workbench.variables),
+    }
     return Service(
         name=contracts.MAIN,
         role="the workbench: the optimiser edits the candidate repository here",
         trust=Trust.UNTRUSTED,
         dockerfile="Dockerfile",
-        networks=(contracts.NETWORK_DEFAULT, contracts.NETWORK_EVAL),
-        environment=(Variable(name=contracts.EVAL_URL_VARIABLE, value=contracts.EVAL_URL),),
+        image=(Asset.CANDIDATES,),
+        networks=(*((contracts.NETWORK_DEFAULT,) if public else ()), contracts.NETWORK_EVAL),
+        environment=tuple(Variable(name=name, value=value) for name, value in variables.items()),
         mounts=(
             Mount(volume=contracts.VOLUME_REPO, target=contracts.WORK_REPO),
             Mount(volume=contracts.VOLUME_RESULTS, target=contracts.WORK_RESULTS, read_only=True),
         ),
+        resources=build.workbench.resources,
         depends_on=((contracts.EVALUATOR, Condition.HEALTHY),),
     )
 
 
-def _lower_evaluator(project: Project) -> Service:
+def _lower_evaluator(build: Task) -> Service:
+    nested = () if isinstance(build, ModeA) else (contracts.NETWORK_PROVIDERS,)
     return Service(
         name=contracts.EVALUATOR,
-        role="the evaluator: dataset with labels, scorer, budgets, results",
+        role=f"the evaluator: {_held(build)}, budgets, results",
         trust=Trust.TRUSTED,
         dockerfile="evaluator/Dockerfile",
-        networks=(contracts.NETWORK_EVAL,),
-        environment=tuple(Variable(name=name, value=None) for name in project.build.secrets),
+        image=(Asset.LABELS, Asset.SCORER, Asset.CANDIDATES),
+        networks=(contracts.NETWORK_EVAL, *nested),
+        environment=_required(build, Recipient.EVALUATOR),
         mounts=(
             Mount(volume=contracts.VOLUME_ADMIN, target=contracts.STATE_ADMIN),
             Mount(volume=contracts.VOLUME_RESULTS, target=contracts.STATE_RESULTS),
             Mount(volume=contracts.VOLUME_RUNNER, target=contracts.RUNNER_RUN),
         ),
         capabilities=(),
+        resources=build.evaluator.resources,
         healthcheck=Healthcheck(
             command=(contracts.COMMAND, "health"), interval=1, timeout=10, retries=120
         ),
@@ -81,15 +102,34 @@ def _lower_evaluator(project: Project) -> Service:
     )
 
 
-def _lower_runner(project: Project) -> Service:
-    runner, slots = project.build.runner, project.build.limits.concurrency
-    public = runner.network is RunnerNetwork.PUBLIC
+def _held(build: Task) -> str:
+    mode_a = isinstance(build, ModeA)
+    return "samples with labels, scorer" if mode_a else "inner tasks, a Harbor that runs them"
+
+
+def _run_of(build: Task) -> str:
+    return "sample" if isinstance(build, ModeA) else "task"
+
+
+def _required(build: Task, recipient: Recipient) -> tuple[Variable, ...]:
+    return tuple(Variable(name=name, value=None) for name in build.secrets_to(recipient))
+
+
+def _lower_runner(build: Task) -> Service:
+    slots = build.limits.concurrency
+    public = build.runner.network is Reach.PUBLIC
+    processes = _DAEMON_PROCESSES + slots * contracts.SAMPLE_PROCESSES
+    resources = build.runner.resources
+    if resources.pids is None:
+        resources = replace(resources, pids=processes)
     return Service(
         name=contracts.RUNNER,
-        role="the box in which candidates answer samples, each under a user of its own",
+        role=f"the box in which candidates run, each {_run_of(build)} under a user of its own",
         trust=Trust.RUNS_UNTRUSTED,
         dockerfile="runner/Dockerfile",
+        image=(Asset.CANDIDATES,),
         networks=(contracts.NETWORK_EGRESS,) if public else (),
+        environment=_required(build, Recipient.CANDIDATE),
         mounts=(Mount(volume=contracts.VOLUME_RUNNER, target=contracts.RUNNER_RUN),),
         tmpfs=(
             Tmpfs(
@@ -103,7 +143,7 @@ def _lower_runner(project: Project) -> Service:
         ),
         capabilities=contracts.RUNNER_CAPABILITIES,
         read_only=True,
-        processes=_DAEMON_PROCESSES + slots * contracts.SAMPLE_PROCESSES,
+        resources=resources,
     )
 
 

@@ -128,7 +128,9 @@ class _Substitution:
             hint = (
                 f"did you mean `{near}`?"
                 if near
-                else f"the parameters are: {', '.join(known) or 'none'}"
+                else f"the parameters are: {', '.join(known)}"
+                if known
+                else "this build has no parameters: declare it under `params`"
             )
             place = (
                 self.document.places.key("params")

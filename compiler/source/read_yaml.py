@@ -27,6 +27,7 @@ _TEXT_TAG: Final = _CORE + "str"
 # What a plain scalar without a tag gets: no document can write this one.
 _PLAIN_TAG: Final = " plain"
 _SCALAR_TAGS: Final = frozenset((_PLAIN_TAG, _MERGE_TAG, _TEXT_TAG))
+_KINDS: Final = {"sequence": "a list", "mapping": "a mapping of keys"}
 _COLLECTION_TAGS: Final = frozenset((_CORE + "map", _CORE + "seq"))
 
 
@@ -125,7 +126,7 @@ def _untyped_resolver() -> Any:
 def _syntax(error: Any, lines: _Lines) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     problem = str(error.problem or error.context or "it cannot be read").replace("\n", " ")
-    hint = "check the indentation, the colons and the quotes around this place"
+    hint = "check indentation, colons, quotes and brackets here and in the lines above"
     if "tab" in problem or "'\\t'" in problem:
         hint = "indent with spaces; YAML does not allow tabs"
     if "single document" in str(error.context):
@@ -133,7 +134,7 @@ def _syntax(error: Any, lines: _Lines) -> Diagnostic:
             "a second document starts here",
             "keep one document in a file, without `---` between",
         )
-    span = span_of_file(lines.file) if mark is None else lines.span(mark.index, mark.index)
+    span = span_of_file(lines.file) if mark is None else lines.span(mark.index, max(mark.index, 1))
     return diagnostic("MOR101", span, problem=problem, hint=hint)
 
 
@@ -189,7 +190,7 @@ class _Walk:
             self._stop(diagnostic("MOR103", span, what="deeply nested", limit=limit))
         elif self.nodes > MOST_NODES:
             limit = (
-                f"a file may have at most {MOST_NODES} values, counted where aliases repeat them"
+                f"a file may have at most {MOST_NODES:,} values, counted where aliases repeat them"
             )
             self._stop(diagnostic("MOR103", span, what="large", limit=limit))
         return not self.stopped
@@ -232,7 +233,7 @@ class _Walk:
                         "MOR112",
                         self._span(source),
                         expected="a mapping to merge",
-                        actual=f"a {source.id}",
+                        actual=_KINDS.get(source.id, "a plain value"),
                         hint="`<<` takes an alias of a mapping, or a list of them",
                     )
                 )
@@ -257,7 +258,8 @@ class _Walk:
     def _key(self, key: Any) -> str | None:
         if key.id == "scalar" and key.tag in _SCALAR_TAGS:
             return self._joined(key.value, self._span(key))
-        self.found.append(diagnostic("MOR106", self._span(key), actual=f"a {key.id}"))
+        actual = _KINDS.get(key.id, "a value with a tag")
+        self.found.append(diagnostic("MOR106", self._span(key), actual=actual))
         return None
 
     def _scalar(self, node: Any, path: Path, span: Span) -> Any:

@@ -15,6 +15,7 @@ class SplitEntry:
 
     split: str
     access: str
+    min_samples: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class BudgetEntry:
     split: str
     total_run_budget: int | None
     total_sample_budget: int | None
+    max_samples_per_run: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,23 @@ class TargetEntry:
 
     split: str
     reward_key: str | None
+    sample_ids: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretEntry:
+    """An item of ``secrets``."""
+
+    name: str
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayEntry:
+    """An item of ``overlays``."""
+
+    source: str
+    dest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,33 +64,112 @@ class RunnerEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildFile:
-    """A build file whose shape is right. Durations are seconds; ``places`` points at each key."""
+class ResourcesEntry:
+    """One mapping of ``resources``; memory as written."""
 
-    places: Places
-    name: str
-    description: str | None
-    agent_repo: str
-    agent_ref: str | None
-    mode: str
+    cpus: float | None
+    memory: int | str | None
+    pids: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryEntry:
+    """The mapping ``harbor.retry``; waits in seconds."""
+
+    include: tuple[str, ...] | None
+    exclude: tuple[str, ...] | None
+    wait_multiplier: float | None
+    min_wait: float | None
+    max_wait: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarborEntry:
+    """The mapping ``harbor``."""
+
+    agent_import_path: str
+    task_source: str | None
+    environment: str | None
+    model: str | None
+    n_attempts: int | None
+    max_retries: int | None
+    retry: RetryEntry
+    reward_key: str | None
+    aggregate_attempts: str | None
+    requirement: str | None
+    extra_args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeAEntry:
+    """The keys of mode A."""
+
     dataset: str
     input_fields: tuple[str, ...]
     command: Argv
+    setup: Argv | None
     task_project: str
     task_module: str
     task: str | None
     scorer_requirements: str | None
+    sample_timeout: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeBEntry:
+    """The keys of mode B."""
+
+    harbor: HarborEntry
+    inner_task: str | None
+    partition: tuple[tuple[str, tuple[str, ...]], ...]
+    partition_files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEntry:
+    """The keys that both modes have. Durations are seconds."""
+
+    agent_repo: str
+    agent_ref: str | None
+    mode: ModeAEntry | ModeBEntry
+    read_only_paths: tuple[str, ...]
+    overlays: tuple[OverlayEntry, ...]
+    instruction_template: str | None
+    failure_value: float | None
+    deterministic: bool
     splits: tuple[SplitEntry, ...]
     budgets: tuple[BudgetEntry, ...]
     selection_split: str
     targets: tuple[TargetEntry, ...]
-    secrets: tuple[str, ...]
-    params: tuple[str, ...]
+    reward_mode: str | None
+    submit_enabled: bool
+    rescore_top_k: int | None
+    score_baseline: bool
+    baseline_floor: bool
+    secrets: tuple[SecretEntry, ...]
+    agent_env: tuple[tuple[str, str], ...]
     base_image_main: str | None
     base_image_sidecar: str | None
     runner: RunnerEntry
     packages: tuple[str, ...]
+    network: str | None
+    resources: tuple[tuple[str, ResourcesEntry], ...]
     timeout: float | None
-    sample_timeout: float | None
     agent_timeout: float | None
+    build_timeout: float | None
+    verifier_timeout: float | None
     max_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFile:
+    """A build file whose shape is right; ``places`` points at each key.
+
+    ``task`` is None without ``agent_repo``: nothing is optimised then.
+    """
+
+    places: Places
+    name: str
+    description: str | None
+    params: tuple[str, ...]
+    task: TaskEntry | None

@@ -2,102 +2,223 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.source.document import Document
 from compiler.surface.build_file import (
-    Argv,
     BudgetEntry,
     BuildFile,
+    HarborEntry,
+    ModeAEntry,
+    ModeBEntry,
+    OverlayEntry,
+    ResourcesEntry,
+    RetryEntry,
     RunnerEntry,
+    SecretEntry,
     SplitEntry,
     TargetEntry,
+    TaskEntry,
 )
 from compiler.surface.duration import parse_duration
+from compiler.surface.modes import check_modes
 from compiler.surface.schema_check import check_schema
 
-_DURATIONS = ("timeout", "sample_timeout", "agent_timeout")
+_DURATIONS: Final = (
+    ("timeout",),
+    ("sample_timeout",),
+    ("agent_timeout",),
+    ("build_timeout",),
+    ("verifier_timeout",),
+    ("harbor", "retry", "min_wait"),
+    ("harbor", "retry", "max_wait"),
+)
+
+type _Data = dict[str, Any]
+type _Seconds = dict[tuple[str, ...], float]
 
 
 def decode_build(document: Document) -> tuple[BuildFile | None, tuple[Diagnostic, ...]]:
     """The build file, or None with everything that is wrong with its shape."""
     found = check_schema(document, "build")
+    if isinstance(document.data, dict):
+        complained = {d.span for d in found}
+        modes = (d for d in check_modes(document) if d.span not in complained)
+        found = (*found, *modes)
     if found:
         return None, found
-    durations, found = _decode_durations(document)
+    seconds, found = _decode_durations(document)
     if found:
         return None, found
-    return _decode(document, durations), ()
+    data = document.data
+    file = BuildFile(
+        places=document.places,
+        name=data["name"],
+        description=data.get("description"),
+        params=tuple(data.get("params", ())),
+        task=_decode_task(data, seconds) if "agent_repo" in data else None,
+    )
+    return file, ()
 
 
-def _decode_durations(
-    document: Document,
-) -> tuple[dict[str, float | None], tuple[Diagnostic, ...]]:
-    seconds: dict[str, float | None] = dict.fromkeys(_DURATIONS)
+def _decode_durations(document: Document) -> tuple[_Seconds, tuple[Diagnostic, ...]]:
+    seconds: _Seconds = {}
     found = []
-    for key in _DURATIONS:
-        if key not in document.data:
+    for path in _DURATIONS:
+        value = _value_at(document.data, path)
+        if value is None:
             continue
         try:
-            seconds[key] = parse_duration(document.data[key])
+            seconds[path] = parse_duration(value)
         except ValueError as error:
-            place = document.places.value(key)
-            problem = f"`{document.data[key]}` is not a usable duration: {error}"
+            problem = f"`{value}` is not a usable duration: {error}"
+            place = document.places.value(*path)
             found.append(diagnostic("MOR115", place, problem=problem, hint="write 90s, 30m or 2h"))
     return seconds, tuple(found)
 
 
-def _decode(document: Document, durations: dict[str, float | None]) -> BuildFile:
-    data = document.data
-    return BuildFile(
-        places=document.places,
-        name=data["name"],
-        description=data.get("description"),
+def _value_at(data: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        data = data.get(key, {})
+    return data if data != {} else None
+
+
+def _decode_task(data: _Data, seconds: _Seconds) -> TaskEntry:
+    return TaskEntry(
         agent_repo=data["agent_repo"],
         agent_ref=data.get("agent_ref"),
-        mode=data["mode"],
-        dataset=data["dataset"],
-        input_fields=tuple(data["input_fields"]),
-        command=tuple(data["command"]),
-        task_project=data["task_project"],
-        task_module=data["task_module"],
-        task=data.get("task"),
-        scorer_requirements=data.get("scorer_requirements"),
-        splits=tuple(SplitEntry(split=e["split"], access=e["access"]) for e in data["splits"]),
+        mode=_decode_a(data, seconds) if data["mode"] == "A" else _decode_b(data, seconds),
+        read_only_paths=_names(data, "read_only_paths"),
+        overlays=tuple(
+            OverlayEntry(source=e["source"], dest=e["dest"]) for e in data.get("overlays", ())
+        ),
+        instruction_template=data.get("instruction_template"),
+        failure_value=data.get("failure_value"),
+        deterministic=data.get("deterministic", False),
+        splits=tuple(_decode_split(e) for e in data["splits"]),
         budgets=tuple(_decode_budget(e) for e in data.get("budgets", ())),
         selection_split=data["selection_split"],
         targets=tuple(_decode_target(e) for e in data["targets"]),
-        secrets=tuple(data.get("secrets", ())),
-        params=tuple(data.get("params", ())),
+        reward_mode=data.get("reward_mode"),
+        submit_enabled=data.get("submit_enabled", False),
+        rescore_top_k=data.get("rescore_top_k"),
+        score_baseline=data.get("score_baseline", False),
+        baseline_floor=data.get("baseline_floor", False),
+        secrets=tuple(_decode_secret(e) for e in data.get("secrets", ())),
+        agent_env=tuple((n, _text(v)) for n, v in data.get("agent_env", {}).items()),
         base_image_main=data.get("base_image_main"),
         base_image_sidecar=data.get("base_image_sidecar"),
         runner=_decode_runner(data.get("runner", {})),
-        packages=tuple(data.get("packages", ())),
-        timeout=durations["timeout"],
-        sample_timeout=durations["sample_timeout"],
-        agent_timeout=durations["agent_timeout"],
+        packages=_names(data, "packages"),
+        network=data.get("network"),
+        resources=tuple((n, _decode_resources(e)) for n, e in data.get("resources", {}).items()),
+        timeout=seconds.get(("timeout",)),
+        agent_timeout=seconds.get(("agent_timeout",)),
+        build_timeout=seconds.get(("build_timeout",)),
+        verifier_timeout=seconds.get(("verifier_timeout",)),
         max_concurrency=data.get("max_concurrency"),
     )
 
 
-def _decode_budget(entry: dict[str, Any]) -> BudgetEntry:
+def _names(data: _Data, key: str) -> tuple[str, ...]:
+    return tuple(data.get(key, ()))
+
+
+def _argv(data: _Data, key: str) -> tuple[str, ...] | None:
+    return tuple(data[key]) if key in data else None
+
+
+def _text(value: str | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _decode_a(data: _Data, seconds: _Seconds) -> ModeAEntry:
+    return ModeAEntry(
+        dataset=data["dataset"],
+        input_fields=tuple(data["input_fields"]),
+        command=tuple(data["command"]),
+        setup=_argv(data, "setup"),
+        task_project=data["task_project"],
+        task_module=data["task_module"],
+        task=data.get("task"),
+        scorer_requirements=data.get("scorer_requirements"),
+        sample_timeout=seconds.get(("sample_timeout",)),
+    )
+
+
+def _decode_b(data: _Data, seconds: _Seconds) -> ModeBEntry:
+    return ModeBEntry(
+        harbor=_decode_harbor(data["harbor"], seconds),
+        inner_task=data.get("inner_task"),
+        partition=tuple((name, tuple(tasks)) for name, tasks in data.get("partition", {}).items()),
+        partition_files=tuple(data.get("partition_files", {}).items()),
+    )
+
+
+def _decode_harbor(data: _Data, seconds: _Seconds) -> HarborEntry:
+    retry = data.get("retry", {})
+    return HarborEntry(
+        agent_import_path=data["agent_import_path"],
+        task_source=data.get("task_source"),
+        environment=data.get("environment"),
+        model=data.get("model"),
+        n_attempts=data.get("n_attempts"),
+        max_retries=data.get("max_retries"),
+        retry=RetryEntry(
+            include=_argv(retry, "include"),
+            exclude=_argv(retry, "exclude"),
+            wait_multiplier=retry.get("wait_multiplier"),
+            min_wait=seconds.get(("harbor", "retry", "min_wait")),
+            max_wait=seconds.get(("harbor", "retry", "max_wait")),
+        ),
+        reward_key=data.get("reward_key"),
+        aggregate_attempts=data.get("aggregate_attempts"),
+        requirement=data.get("requirement"),
+        extra_args=_names(data, "extra_args"),
+    )
+
+
+def _decode_split(entry: _Data) -> SplitEntry:
+    return SplitEntry(
+        split=entry["split"], access=entry["access"], min_samples=entry.get("min_samples")
+    )
+
+
+def _decode_budget(entry: _Data) -> BudgetEntry:
     return BudgetEntry(
         split=entry["split"],
         total_run_budget=entry.get("total_run_budget"),
         total_sample_budget=entry.get("total_sample_budget"),
+        max_samples_per_run=entry.get("max_samples_per_run"),
     )
 
 
-def _decode_target(entry: dict[str, Any]) -> TargetEntry:
-    return TargetEntry(split=entry["split"], reward_key=entry.get("reward_key"))
+def _decode_target(entry: _Data) -> TargetEntry:
+    ids = entry.get("sample_ids")
+    return TargetEntry(
+        split=entry["split"],
+        reward_key=entry.get("reward_key"),
+        sample_ids=None if ids is None else tuple(str(name) for name in ids),
+    )
 
 
-def _decode_runner(entry: dict[str, Any]) -> RunnerEntry:
-    build: tuple[Argv, ...] = tuple(tuple(argv) for argv in entry.get("build", ()))
+def _decode_secret(entry: str | _Data) -> SecretEntry:
+    if isinstance(entry, str):
+        return SecretEntry(name=entry, to=None)
+    return SecretEntry(name=entry["name"], to=entry.get("to"))
+
+
+def _decode_runner(entry: _Data) -> RunnerEntry:
     return RunnerEntry(
         base_image=entry.get("base_image"),
-        packages=tuple(entry.get("packages", ())),
-        build=build,
+        packages=_names(entry, "packages"),
+        build=tuple(tuple(argv) for argv in entry.get("build", ())),
         network=entry.get("network"),
+    )
+
+
+def _decode_resources(entry: _Data) -> ResourcesEntry:
+    return ResourcesEntry(
+        cpus=entry.get("cpus"), memory=entry.get("memory"), pids=entry.get("pids")
     )

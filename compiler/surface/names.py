@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from functools import cache
 
 from compiler import resources
-
-_LONGEST: Final = 100
 
 
 def is_split_name(name: str) -> bool:
     """True for what the schema accepts as the name of a split."""
-    pattern: str = resources.schema("build")["$defs"]["split"]["pattern"]
-    return (
-        len(name) <= _LONGEST
-        and re.fullmatch(pattern.removeprefix("^").removesuffix("$"), name) is not None
-    )
+    return _matches("split", name)
+
+
+def is_task_name(name: str) -> bool:
+    """True for what the schema accepts as the name of an inner task."""
+    return _matches("task_name", name)
+
+
+def _matches(definition: str, name: str) -> bool:
+    pattern, longest = _form(definition)
+    return len(name) <= longest and pattern.fullmatch(name) is not None
+
+
+@cache
+def _form(definition: str) -> tuple[re.Pattern[str], int]:
+    form = resources.schema("build")["$defs"][definition]
+    return re.compile(form["pattern"].removeprefix("^").removesuffix("$")), form["maxLength"]

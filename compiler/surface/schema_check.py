@@ -29,7 +29,8 @@ def check_schema(document: Document, schema_name: str) -> tuple[Diagnostic, ...]
         actual = name_of_value(document.data)
         return (diagnostic("MOR105", document.places.value(), actual=actual),)
     errors = _validator(schema_name).iter_errors(document.data)
-    return tuple(d for error in errors for d in _explained(error, document))
+    schema = resources.schema(schema_name)
+    return tuple(d for error in errors for d in _explained(error, document, schema))
 
 
 def name_of_value(value: Any) -> str:
@@ -69,13 +70,36 @@ def _validator(schema_name: str) -> Any:
     return extended(resources.schema(schema_name))
 
 
-def _explained(error: Any, document: Document) -> Iterator[Diagnostic]:
+def _explained(error: Any, document: Document, schema: Any) -> Iterator[Diagnostic]:
     path: Path = tuple(error.absolute_path)
     explain = _EXPLAINERS.get(error.validator, _explain_other)
-    yield from explain(error, path, document)
+    yield from explain(error, path, document, _about(error, path, schema))
 
 
-def _explain_unknown_keys(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+def _about(error: Any, path: Path, schema: Any) -> str:
+    """What the nearest key above the error is for; empty when no schema on the way says it."""
+    definitions, said = schema["$defs"], ""
+    for step in error.absolute_schema_path:
+        said = first_sentence(schema) or said
+        # jsonschema leaves references out of the path.
+        while isinstance(schema, dict) and step not in schema:
+            schema = definitions[schema["$ref"].removeprefix("#/$defs/")]
+        schema = schema[step]
+    key = next((name for name in reversed(path) if isinstance(name, str)), None)
+    return f"`{key}`: {said}" if key and said else ""
+
+
+def first_sentence(schema: Any) -> str:
+    """The first sentence of a schema's description, to go on with after a colon."""
+    text = schema.get("description") if isinstance(schema, dict) else None
+    # Among the keys that a schema describes there is one of that name.
+    first = text.split(". ", maxsplit=1)[0].rstrip(".") if isinstance(text, str) else ""
+    return first[:1].lower() + first[1:] if first[1:2].islower() or first[1:2] == " " else first
+
+
+def _explain_unknown_keys(
+    error: Any, path: Path, document: Document, about: str
+) -> Iterator[Diagnostic]:
     known = list(error.schema.get("properties", {}))
     for key in error.instance:
         if key in known:
@@ -87,32 +111,29 @@ def _explain_unknown_keys(error: Any, path: Path, document: Document) -> Iterato
         yield diagnostic("MOR110", document.places.key(*path, key), key=key, hint=hint)
 
 
-def _explain_missing(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+def _explain_missing(
+    error: Any, path: Path, document: Document, about: str
+) -> Iterator[Diagnostic]:
     missing = [key for key in error.validator_value if key not in error.instance]
     unknown = [key for key in error.instance if key not in error.schema.get("properties", {})]
     misspelt = {suggest_name(key, missing) for key in unknown}
     for key in missing:
         if key in misspelt:
             continue  # the unknown key's own complaint says "did you mean"
-        hint = _about(error.schema.get("properties", {}).get(key, {})) or "add it"
+        sentence = first_sentence(error.schema.get("properties", {}).get(key, {}))
+        hint = f"add it: {sentence}" if sentence else "add it"
         yield diagnostic("MOR111", document.places.value(*path), key=key, hint=hint)
 
 
-def _explain_type(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+def _explain_type(error: Any, path: Path, document: Document, about: str) -> Iterator[Diagnostic]:
     wanted = error.validator_value
     names = [_NAMES[t] for t in ([wanted] if isinstance(wanted, str) else wanted)]
     expected = error.schema.get("x-expected") or " or ".join(names)
     actual = name_of_value(error.instance)
-    hint = _type_hint(wanted, error.instance) or _about(error.schema) or f"write {expected}"
+    hint = _type_hint(wanted, error.instance) or about or f"write {expected}"
     yield diagnostic(
         "MOR112", document.places.value(*path), expected=expected, actual=actual, hint=hint
     )
-
-
-def _about(schema: Any) -> str:
-    """The first sentence of what the schema says about a key."""
-    text: str = schema.get("description", "")
-    return text.split(". ", maxsplit=1)[0].rstrip(".")
 
 
 def _type_hint(wanted: Any, found: Any) -> str | None:
@@ -123,19 +144,19 @@ def _type_hint(wanted: Any, found: Any) -> str | None:
     return None
 
 
-def _explain_enum(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+def _explain_enum(error: Any, path: Path, document: Document, about: str) -> Iterator[Diagnostic]:
     allowed = tuple(str(v) for v in error.validator_value)
     near = suggest_name(str(error.instance), allowed)
-    hint = (
-        f"did you mean `{near}`?" if near else error.schema.get("description", "choose one of them")
-    )
+    hint = f"did you mean `{near}`?" if near else about or "choose one of them"
     place = document.places.value(*path)
     yield diagnostic("MOR113", place, value=_shown(error.instance), allowed=allowed, hint=hint)
 
 
-def _explain_pattern(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+def _explain_pattern(
+    error: Any, path: Path, document: Document, about: str
+) -> Iterator[Diagnostic]:
     expected = error.schema.get("x-expected", "in the expected form")
-    hint = f"write {expected}"
+    hint = about or f"write {expected}"
     is_key = "propertyNames" in error.absolute_schema_path
     place = document.places.key(*path, error.instance) if is_key else document.places.value(*path)
     yield diagnostic("MOR114", place, value=_shown(error.instance), expected=expected, hint=hint)
@@ -150,17 +171,17 @@ _BOUNDS = {
 }
 
 
-def _explain_bound(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+def _explain_bound(error: Any, path: Path, document: Document, about: str) -> Iterator[Diagnostic]:
     problem = _BOUNDS[error.validator].format(
         value=_shown(error.instance), bound=error.validator_value
     )
-    hint = error.schema.get("x-expected") or _about(error.schema) or "keep within the bounds"
+    hint = about or error.schema.get("x-expected") or "keep within the bounds"
     yield diagnostic("MOR115", document.places.value(*path), problem=problem, hint=hint)
 
 
-def _explain_other(error: Any, path: Path, document: Document) -> Iterator[Diagnostic]:
+def _explain_other(error: Any, path: Path, document: Document, about: str) -> Iterator[Diagnostic]:
     place = document.places.value(*path)
-    hint = _about(error.schema) or "see the reference in the README"
+    hint = about or "see docs/reference.md"
     yield diagnostic(
         "MOR115", place, problem=f"the value does not satisfy `{error.validator}`", hint=hint
     )

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from compiler.checks.scorer_module import check_scorer_source
+from compiler.checks.scorer_module import check_scorer_module, module_paths
 from compiler.diagnostics.diagnostic import Diagnostic
 from compiler.diagnostics.render_text import help_of, message_of
-from tests.projects import build_of
+from compiler.ir.project import Inputs, SourceFile
+from tests.projects import task_of
 
 GOOD = "def score(sample, output):\n    return 1.0\n"
 
@@ -18,11 +19,18 @@ GOOD = "def score(sample, output):\n    return 1.0\n"
 def check(
     files: dict[str, str | bytes], changes: dict[str, Any] | None = None
 ) -> tuple[Diagnostic, ...]:
-    def content(path: str) -> bytes:
-        text = files[path]
-        return text if isinstance(text, bytes) else text.encode()
-
-    return check_scorer_source(build_of(changes), {path: path for path in files}, content)
+    build = task_of(changes)
+    path = next((p for p in module_paths(build.scorer.module) if p in files), None)
+    found = None if path is None else files[path]
+    content = found.encode() if isinstance(found, str) else found
+    inputs = Inputs(
+        build=build,
+        baseline=None,
+        data=(),
+        scorer=tuple(SourceFile(path=p, source=p, mode=0o644) for p in ("README.md", *files)),
+        scorer_source=None if path is None or content is None else (path, content),
+    )
+    return tuple(check_scorer_module(inputs))
 
 
 def only(files: dict[str, str | bytes], changes: dict[str, Any] | None = None) -> Diagnostic:

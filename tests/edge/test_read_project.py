@@ -31,12 +31,12 @@ def complaints(build_file: Path) -> list[str]:
 
 def test_a_whole_project(tmp_path: Path) -> None:
     project = project_of(write_project(tmp_path))
-    assert [(d.split, d.file, d.samples) for d in project.data] == [
+    assert [(d.split, d.file, len(d.ids)) for d in project.inputs.data] == [
         ("test", "test.jsonl", 6),
         ("train", "train.jsonl", 6),
         ("validation", "validation.jsonl", 6),
     ]
-    assert [(f.path, f.mode) for f in project.scorer] == [("scorer.py", 0o644)]
+    assert [(f.path, f.mode) for f in project.inputs.scorer] == [("scorer.py", 0o644)]
     assert [e.path for e in project.baseline.entries] == [b"solve.py"]
     assert project.samples("test") == 6
     assert project.samples("nothing") == 0
@@ -59,11 +59,14 @@ def test_a_file_where_a_folder_belongs(tmp_path: Path, key: str) -> None:
     assert complaints(write_build(tmp_path, {key: "build.yaml"})) == ["MOR301"]
 
 
-@pytest.mark.parametrize("path", ["agent", "/dev/null", "/dev/zero", "pipe"])
-def test_what_is_no_file_where_a_file_belongs(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("agent", []), ("/dev/null", ["MOR331"]), ("/dev/zero", ["MOR331"]), ("pipe", [])],
+)
+def test_what_is_no_file_where_a_file_belongs(tmp_path: Path, path: str, more: list[str]) -> None:
     write_project(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    assert complaints(write_build(tmp_path, {"scorer_requirements": path})) == ["MOR301"]
+    assert complaints(write_build(tmp_path, {"scorer_requirements": path})) == ["MOR301", *more]
 
 
 def test_everything_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
@@ -101,7 +104,8 @@ def test_splits_without_data_or_samples(tmp_path: Path) -> None:
     build_file = write_project(tmp_path)
     (tmp_path / "data" / "train.jsonl").unlink()
     write_rows(tmp_path, "test", [])
-    assert sorted(complaints(build_file)) == ["MOR314", "MOR315"]
+    # The second is about the target, which is that split.
+    assert sorted(complaints(build_file)) == ["MOR211", "MOR314", "MOR315"]
 
 
 def test_a_split_that_is_not_listed(tmp_path: Path) -> None:
@@ -111,7 +115,7 @@ def test_a_split_that_is_not_listed(tmp_path: Path) -> None:
     assert codes(found) == ["MOR206"]
     assert not has_errors(found)
     assert project is not None
-    assert "extra" in [data.split for data in project.data]
+    assert "extra" in [data.split for data in project.inputs.data]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +163,7 @@ def test_a_scorer_of_several_files(tmp_path: Path) -> None:
     (scorer / "folder").symlink_to("lib")
     (scorer / ".git").mkdir()
     (scorer / ".git" / "config").write_text("x\n")
-    assert [(f.path, f.mode, f.link) for f in project_of(build_file).scorer] == [
+    assert [(f.path, f.mode, f.link) for f in project_of(build_file).inputs.scorer] == [
         ("folder", 0o777, "lib"),
         ("lib/a.py", 0o644, None),
         ("link", 0o777, "lib/a.py"),
@@ -171,7 +175,7 @@ def test_a_scorer_of_several_files(tmp_path: Path) -> None:
 def test_a_git_file_is_not_copied(tmp_path: Path) -> None:
     build_file = write_project(tmp_path)
     (tmp_path / "scorer" / ".git").write_text("gitdir: /a/path/of/this/machine\n")
-    assert [f.path for f in project_of(build_file).scorer] == ["scorer.py"]
+    assert [f.path for f in project_of(build_file).inputs.scorer] == ["scorer.py"]
 
 
 @pytest.mark.parametrize("target", ["../agent/solve.py", "/etc/passwd", "..", "/", "lib/../../x"])

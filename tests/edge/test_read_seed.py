@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ import pytest
 from compiler.diagnostics.diagnostic import Diagnostic
 from compiler.diagnostics.render_text import help_of, message_of
 from compiler.edge import git
+from compiler.edge.archive import ArchiveWriter, open_spool
 from compiler.edge.contents import stream_content
 from compiler.edge.read_seed import read_seed
 from compiler.edge.world import WorldError
+from compiler.ir.build import Bare
 from compiler.ir.git_objects import baseline_commit_id, hash_object
 from compiler.ir.project import Baseline
 from compiler.output.file_set import Archived
@@ -26,7 +29,9 @@ from tests.projects import build_of
 
 
 def seed(folder: Path, **changes: Any) -> tuple[Baseline | None, tuple[Diagnostic, ...]]:
-    return read_seed(build_of({"agent_repo": "agent", **changes}), folder)
+    build = build_of({"agent_repo": "agent", **changes})
+    assert not isinstance(build, Bare)
+    return read_seed(build, folder, folder.parent)
 
 
 def baseline_of(folder: Path, **changes: Any) -> Baseline:
@@ -417,9 +422,17 @@ def test_a_file_that_vanishes_or_changes_while_it_is_read(tmp_path: Path) -> Non
 # Odd names and contents.
 
 
+def tar_of(baseline: Baseline) -> bytes:
+    """The tar, as it would be written."""
+    with open_spool(Path(gettempdir())) as spool:
+        writer = ArchiveWriter(baseline=baseline, spool=spool)
+        assert [entry for entry, _ in writer.read()] == list(baseline.entries)
+        return b"".join(stream_content(Archived(writer.archive())))
+
+
 def archived(baseline: Baseline) -> dict[bytes, bytes]:
     """What is in the tar, links as their targets."""
-    data = b"".join(stream_content(Archived(baseline)))
+    data = tar_of(baseline)
     assert len(data) % 512 == 0
     with tarfile.open(fileobj=BytesIO(data), encoding="utf-8", errors="surrogateescape") as tar:
         files = {}
@@ -472,7 +485,7 @@ def test_the_tar_lists_files_in_git_s_order(odd: Path) -> None:
 
 
 def test_gnu_tar_reads_the_archive(odd: Path, tmp_path: Path) -> None:
-    data = b"".join(stream_content(Archived(baseline_of(odd))))
+    data = tar_of(baseline_of(odd))
     subprocess.run(["tar", "-xf", "-"], input=data, cwd=tmp_path, check=True)
     for path, file in FILES.items():
         lies = os.path.join(os.fsencode(tmp_path), path)

@@ -9,11 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.docker.tasks import compile_task
+from tests.fixture_cases import OK, ROOT, list_cases
 from tests.harbor.trials import Harbor
 
 CHECK = Path(__file__).parent / "known_keys.py"
+CASES = [case for case in list_cases(OK) if (OK / case / "expected" / "task.toml").exists()]
+INNER_TASKS = sorted((ROOT / "templates/starter/b/tasks").iterdir())
+LOAD_TASK = f"""\
+import json, sys, tomllib
+from pathlib import Path
+sys.path.insert(0, {str(CHECK.parent)!r})
+from known_keys import unknown_keys
+from harbor.models.task.config import TaskConfig
+from harbor.models.task.task import Task
+folder = Path(sys.argv[1])
+config = tomllib.loads((folder / "task.toml").read_text(encoding="utf-8"))
+assert Task(folder).paths.solve_path.exists() and Task(folder).paths.test_path.exists()
+print(json.dumps([Task(folder).name, list(unknown_keys(TaskConfig, config))]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +55,21 @@ def test_harbor_loads_the_task_and_knows_every_key(harbor_python: Path, task: Pa
     assert check(harbor_python, task) == {"name": "mooring/word-problems", "task": [], "job": []}
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_harbor_loads_every_ok_case(harbor_python: Path, case: str) -> None:
+    name = YAML(typ="safe").load(OK / case / "input" / "build.yaml")["name"]
+    expected = OK / case / "expected"
+    assert check(harbor_python, expected) == {"name": name, "task": [], "job": []}
+
+
+@pytest.mark.parametrize("folder", INNER_TASKS, ids=lambda folder: folder.name)
+def test_harbor_loads_the_inner_tasks_of_the_starter(harbor_python: Path, folder: Path) -> None:
+    argv = [str(harbor_python), "-c", LOAD_TASK, str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [f"starter/{folder.name}", []]
+
+
 @pytest.mark.parametrize(
     ("file", "wrong", "found"),
     [
@@ -46,6 +77,7 @@ def test_harbor_loads_the_task_and_knows_every_key(harbor_python: Path, task: Pa
         ("task.toml", ("[agent]", "[agents]"), "agents"),
         ("task.toml", ('user = "agent"', 'usr = "agent"'), "agent.usr"),
         ("task.toml", ('service = "main"', 'sevice = "main"'), "verifier.collect.0.sevice"),
+        ("task.toml", ("destination = ", "destinaton = "), "artifacts.0.destinaton"),
         ("task.toml", ("workdir = ", "work_dir = "), "environment.work_dir"),
         ("run/job.yaml", ("n_attempts:", "n_attemps:"), "n_attemps"),
         ("run/job.yaml", ("max_retries:", "max_retry:"), "retry.max_retry"),

@@ -6,26 +6,31 @@ from typing import Any
 
 import pytest
 
-from compiler.ir.build import Access, RunnerNetwork
-from tests.projects import build_of
+from compiler.ir.build import Access, ModeA, Reach, Recipient
+from tests.projects import task_of
 
 IMAGE = "python:3.13-slim-trixie"
 
 
+def images_of(build: ModeA) -> tuple[str, str, str]:
+    return build.workbench.image, build.evaluator.image, build.runner.image
+
+
 def test_what_is_left_out_is_filled_in() -> None:
-    build = build_of()
+    build = task_of()
     assert build.description == ""
     assert build.seed.ref is None
     assert (build.scorer.module, build.scorer.function) == ("scorer", "score")
     assert build.scorer.requirements is None
     assert build.budgets == ()
     assert [target.reward_key for target in build.targets] == ["reward"]
-    assert (build.secrets, build.params, build.packages) == ((), (), ())
-    assert (build.image_main, build.image_evaluator, build.runner.image) == (IMAGE, IMAGE, IMAGE)
+    assert (build.secrets, build.params, build.workbench.packages) == ((), (), ())
+    assert images_of(build) == (IMAGE, IMAGE, IMAGE)
     assert (build.runner.packages, build.runner.build) == ((), ())
-    assert build.runner.network is RunnerNetwork.NONE
+    assert build.runner.network is Reach.NONE
     limits = build.limits
-    assert (limits.evaluation, limits.sample, limits.agent) == (3600.0, 60.0, 7200.0)
+    assert (limits.evaluation, build.sample_seconds, limits.agent) == (3600.0, 60.0, 7200.0)
+    assert (limits.build, limits.finalize) == (1800.0, None)
     assert limits.concurrency == 4
 
 
@@ -41,8 +46,7 @@ def test_what_is_left_out_is_filled_in() -> None:
 def test_the_runner_has_the_image_of_main(
     changes: dict[str, Any], images: tuple[str, str, str]
 ) -> None:
-    build = build_of(changes)
-    assert (build.image_main, build.image_evaluator, build.runner.image) == images
+    assert images_of(task_of(changes)) == images
 
 
 @pytest.mark.parametrize(
@@ -57,12 +61,12 @@ def test_the_runner_has_the_image_of_main(
 def test_a_sample_never_outlasts_its_evaluation(
     changes: dict[str, Any], evaluation: float, sample: float
 ) -> None:
-    limits = build_of(changes).limits
-    assert (limits.evaluation, limits.sample) == (evaluation, sample)
+    build = task_of(changes)
+    assert (build.limits.evaluation, build.sample_seconds) == (evaluation, sample)
 
 
 def test_what_is_written_is_kept() -> None:
-    build = build_of(
+    build = task_of(
         {
             "description": "  text\n",
             "agent_ref": "v1",
@@ -81,17 +85,18 @@ def test_what_is_written_is_kept() -> None:
     assert build.scorer.function == "rate"
     assert (build.budgets[0].runs, build.budgets[0].samples) == (3, None)
     assert build.targets[0].reward_key == "accuracy"
-    assert (build.secrets, build.params, build.packages) == (("KEY",), ("A",), ("jq",))
+    assert [(secret.name, secret.to) for secret in build.secrets] == [("KEY", Recipient.EVALUATOR)]
+    assert (build.params, build.workbench.packages) == (("A",), ("jq",))
     assert build.runner.packages == ("gcc",)
     assert build.runner.build == (("make", "-j"),)
-    assert build.runner.network is RunnerNetwork.PUBLIC
+    assert build.runner.network is Reach.PUBLIC
     assert build.limits.concurrency == 64
 
 
 def test_splits_keep_their_order_and_tiers() -> None:
-    assert [(split.name, split.access, split.evaluable) for split in build_of().splits] == [
+    assert [(split.name, split.access, split.evaluable) for split in task_of().splits] == [
         ("train", Access.VIEWABLE, True),
         ("validation", Access.NON_VIEWABLE, True),
         ("test", Access.NO_ACCESS, False),
     ]
-    assert build_of().split("nothing") is None
+    assert task_of().split("nothing") is None

@@ -62,7 +62,7 @@ def test_volumes_are_mounted_as_the_contracts_say(plan: TaskPlan) -> None:
         ("eval-sidecar", "runner_io"): ("/run/mooring", False),
         ("runner", "runner_io"): ("/run/mooring", False),
     }
-    assert set(plan.volumes) == {volume for _, volume in mounts}
+    assert {volume.name for volume in plan.volumes} == {volume for _, volume in mounts}
 
 
 def test_rights_are_dropped(plan: TaskPlan) -> None:
@@ -79,8 +79,8 @@ def test_each_slot_has_a_sized_file_system(tmp_path: Path) -> None:
     assert [t for t in targets if "slots" in t] == [f"/srv/mooring/slots/{i}" for i in range(3)]
     assert len(set(targets)) == len(targets)
     assert all(tmpfs.size > 0 for tmpfs in runner.tmpfs)
-    assert runner.processes is not None
-    assert runner.processes > 3 * contracts.SAMPLE_PROCESSES
+    assert runner.resources.pids is not None
+    assert runner.resources.pids > 3 * contracts.SAMPLE_PROCESSES
 
 
 def test_main_starts_when_the_evaluator_is_healthy(plan: TaskPlan) -> None:
@@ -94,7 +94,7 @@ def test_timeouts_grow_with_what_they_bound(tmp_path: Path) -> None:
     long = lower_task(
         project_of(write_project(tmp_path / "b", {"timeout": "10h", "sample_timeout": "2h"}))
     ).timeouts
-    assert short.finalize < long.finalize
+    assert short.finalize.seconds < long.finalize.seconds
     # The selection's re-scores and the targets come one after the other, each of them bounded.
-    assert long.finalize > 10 * 3600
-    assert short.agent == long.agent == 7200.0
+    assert long.finalize.seconds > 10 * 3600
+    assert short.agent.seconds == long.agent.seconds == 7200.0

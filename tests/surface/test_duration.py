@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler import pipeline
+from compiler.ir.build import ModeA
 from compiler.surface.duration import LONGEST, parse_duration
 from tests import projects
 
@@ -32,6 +33,7 @@ from tests import projects
 def test_forms(written: float | str, seconds: float) -> None:
     assert parse_duration(written) == pytest.approx(seconds)
     build = projects.build_of({"agent_timeout": written})
+    assert isinstance(build, ModeA)
     assert build.limits.agent == pytest.approx(seconds)
 
 

@@ -84,17 +84,42 @@ def test_unknown_keys_are_refused_at_every_level() -> None:
 
 
 def patterns(schema: Any) -> Iterator[str]:
+    """What a text must match; what it must not match may stand anywhere in it."""
     if isinstance(schema, dict):
         if isinstance(schema.get("pattern"), str):
             yield schema["pattern"]
-        for below in schema.values():
-            yield from patterns(below)
+        for name, below in schema.items():
+            yield from patterns(below if name != "not" else None)
 
 
 def test_patterns_hold_the_whole_text() -> None:
-    anchored = [p for p in set(patterns(SCHEMA)) if p != r"\.\."]
+    anchored = set(patterns(SCHEMA))
     assert anchored
     assert all(p.startswith("^") and p.endswith("$") and p.count("$") == 1 for p in anchored)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "/", "/a", "..", ".", "../a", "a/..", "a/../b", "./a", "a/./b", "a/.", "a//b", ".git",
+        ".git/config", "a/.git", "a/.git/b", ".GIT/x", "a/.Git", "a\nb", "a\n", "a\0b", "\x7f",
+    ],
+)  # fmt: skip
+def test_paths_that_are_not_inside_the_repository(path: str) -> None:
+    assert only_complaint({"read_only_paths": [path]}).code == "MOR114"
+    assert only_complaint({"overlays": [{"source": "x", "dest": path}]}).code == "MOR114"
+
+
+@pytest.mark.parametrize(
+    "path", ["a", "a/b", "a/", "...", "..a", "a..", ".gitignore", "a/.github/b", "-a", "é b", "$$x"]
+)
+def test_paths_that_are_inside_the_repository(path: str) -> None:
+    build = projects.task_of(
+        {"read_only_paths": [path], "overlays": [{"source": "x", "dest": path}]}
+    )
+    wanted = path.rstrip("/").replace("$$", "$")
+    assert build.seed.read_only == (wanted,)
+    assert build.seed.overlays[0].dest == wanted
 
 
 # Unknown, missing and repeated keys.
@@ -153,7 +178,7 @@ def test_unknown_keys_below_are_placed(changes: dict[str, Any], column: int) -> 
     assert (only.span.line, only.span.column) == (line, column)
 
 
-@pytest.mark.parametrize("key", list(projects.REQUIRED))
+@pytest.mark.parametrize("key", [key for key in projects.REQUIRED if key != "agent_repo"])
 def test_each_required_key_is_missed(key: str) -> None:
     _, found = projects.understand({key: None})
     assert [(d.code, dict(d.params)["key"]) for d in found if d.code == "MOR111"] == [
@@ -305,7 +330,7 @@ def test_what_is_wrong_below_is_placed_there(
     ],
 )  # fmt: skip
 def test_images(image: str) -> None:
-    assert projects.build_of({"base_image_main": image}).image_main == image
+    assert projects.task_of({"base_image_main": image}).workbench.image == image
 
 
 def test_a_hostile_image_takes_no_time() -> None:

@@ -198,14 +198,14 @@ def test_docker_reads_what_was_meant(tmp_path: Path) -> None:
 
 @pytest.mark.docker
 def test_docker_accepts_the_file_of_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = lower_task(project_of(write_project(tmp_path, {"secrets": ["MOORING_TEST_KEY"]})))
+    plan = lower_task(project_of(write_project(tmp_path, {"secrets": ["A_TEST_KEY_OF_MOORING"]})))
     (tmp_path / "docker-compose.yaml").write_text(render_compose(lower_compose(plan)))
     command = ["docker", "compose", "config", "--format", "json"]
     refused = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert refused.returncode != 0
-    assert b"set MOORING_TEST_KEY" in refused.stderr
-    monkeypatch.setenv("MOORING_TEST_KEY", "a $ecret")
+    assert b"set A_TEST_KEY_OF_MOORING" in refused.stderr
+    monkeypatch.setenv("A_TEST_KEY_OF_MOORING", "a $ecret")
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     services = json.loads(done.stdout)["services"]
-    assert services["eval-sidecar"]["environment"] == {"MOORING_TEST_KEY": "a $$ecret"}
+    assert services["eval-sidecar"]["environment"] == {"A_TEST_KEY_OF_MOORING": "a $$ecret"}
     assert services["eval-sidecar"]["networks"] == {"eval": None}

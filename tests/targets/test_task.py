@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compiler import pipeline
 from compiler.ir.project import Project
 from compiler.output.file_set import Copied, FileSet, Made
 from compiler.passes.lower_task import lower_task
@@ -23,7 +22,7 @@ from compiler.targets.harbor.instruction import duration_in_words
 from compiler.targets.harbor.task_toml import lower_task_config, render_task_config
 from compiler.targets.json_text import render_inline_json, render_json
 from compiler.targets.render_template import render_template
-from tests.projects import project_of, write_build, write_project, write_rows
+from tests.projects import SAMPLES, compiled_of, project_of, write_build, write_project, write_rows
 
 SHELLCHECK = Path(sys.executable).parent / "shellcheck"
 SCRIPTS = (
@@ -33,7 +32,7 @@ SCRIPTS = (
 
 
 def files_of(folder: Path, changes: dict[str, Any] | None = None) -> FileSet:
-    return pipeline.emit(project_of(write_project(folder, changes))).files
+    return compiled_of(write_project(folder, changes)).files
 
 
 def text_of(files: FileSet, path: str) -> str:
@@ -121,7 +120,9 @@ def test_hostile_descriptions_stay_text(tmp_path: Path, text: str) -> None:
     files = files_of(tmp_path, {"description": text.replace("$", "$$")})
     config = tomllib.loads(text_of(files, "task.toml"))
     assert config["task"] == {"name": "org/small", "description": text.strip()}
-    assert set(config) == {"schema_version", "task", "agent", "verifier", "environment"}
+    assert set(config) == {
+        "schema_version", "artifacts", "task", "agent", "verifier", "environment",
+    }  # fmt: skip
     assert config["agent"]["user"] == "agent"
     assert text.strip() in text_of(files, "instruction.md")
 
@@ -131,9 +132,7 @@ def test_what_task_toml_says(files: FileSet) -> None:
     assert config["schema_version"] == "1.4"
     assert config["agent"]["timeout_sec"] == 7200.0
     assert config["verifier"]["environment_mode"] == "shared"
-    dismiss, collect = config["verifier"]["collect"]
-    assert (dismiss["service"], dismiss["user"]) == ("main", "root")
-    assert dismiss["command"].startswith("/usr/local/bin/mooring dismiss --empty /logs/verifier ")
+    (collect,) = config["verifier"]["collect"]
     assert collect["service"] == "eval-sidecar"
     assert collect["command"] == "/usr/local/bin/mooring finalize"
     assert collect["timeout_sec"] > 0
@@ -168,8 +167,8 @@ def test_the_runner_s_plan_names_no_split_and_no_secret(files: FileSet) -> None:
 def test_the_evaluator_s_plan_has_every_split(tmp_path: Path) -> None:
     build_file = write_project(tmp_path)
     write_rows(tmp_path, "another", [{"question": "q"}])
-    project = project_of(build_file)
-    plan = json.loads(text_of(pipeline.emit(project).files, "environment/evaluator/plan.json"))
+    files = compiled_of(build_file).files
+    plan = json.loads(text_of(files, "environment/evaluator/plan.json"))
     assert [(s["name"], s["access"]) for s in plan["splits"]] == [
         ("train", "viewable"),
         ("validation", "non_viewable"),
@@ -332,11 +331,12 @@ def test_the_instruction_names_nothing_hidden(tmp_path: Path) -> None:
         },
     )
     for split in ("open", "half", "zanzibar", "unlisted"):
-        write_rows(tmp_path, split, [{"question": f"the-{split}-question", "label": "the-label"}])
+        row = {"question": f"the-{split}-question", "label": "the-label"}
+        write_rows(tmp_path, split, [row] * SAMPLES)
     for split in ("train", "validation", "test"):
         (tmp_path / "data" / f"{split}.jsonl").unlink()
     (tmp_path / "scorer" / "quokka.py").write_text("def score(s, o): return 1\n")
-    text = text_of(pipeline.emit(project_of(build_file)).files, "instruction.md")
+    text = text_of(compiled_of(build_file).files, "instruction.md")
     assert "`open`" in text
     assert "`half`" in text
     for hidden in (
@@ -386,10 +386,10 @@ FIELDS = ["a|b", "`", "a`b", "```", "a b", "é", "<b>", "|", "\\", "[x](y)", "$x
 def test_a_field_adds_no_column_to_a_table(tmp_path: Path, field: str) -> None:
     build_file = write_project(tmp_path)
     for split in ("train", "validation", "test"):
-        write_rows(tmp_path, split, [{field: 1}])
+        write_rows(tmp_path, split, [{field: 1}] * SAMPLES)
     written = write_build(tmp_path, {"input_fields": [field.replace("$", "$$")]})
     assert written == build_file
-    text = text_of(pipeline.emit(project_of(build_file)).files, "TOPOLOGY.md")
+    text = text_of(compiled_of(build_file).files, "TOPOLOGY.md")
     tables = [line for line in text.split("\n") if line.startswith("| a sample's")]
     (row,) = tables
     assert len(re.findall(r"(?<!\\)\|", row)) == 5, row
@@ -402,8 +402,11 @@ def test_the_topology_is_drawn_from_the_plan(files: FileSet) -> None:
         assert name in text
     assert "s_main -. reads .-> v_agent_results" in text
     assert "v_admin_state" not in "".join(line for line in text.split("\n") if "s_main" in line)
-    secrets = next(line for line in text.split("\n") if "KEY_A" in line)
-    assert secrets == "| secrets (`KEY_A`, `KEY_B`) | no | yes | no |"
+    secrets = [line for line in text.split("\n") if "KEY_" in line]
+    assert secrets == [
+        "| the secret `KEY_A` | no | yes | no |",
+        "| the secret `KEY_B` | no | yes | no |",
+    ]
 
 
 @pytest.mark.parametrize(

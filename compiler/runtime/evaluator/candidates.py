@@ -88,7 +88,7 @@ def open_store(plan: Plan, folder: Path) -> CandidateStore:
         incoming.mkdir()
     except (BaselineError, OSError) as error:
         raise MachineryFailure(f"the store of candidates cannot be opened: {error}") from error
-    return CandidateStore(folder.resolve(), plan.baseline, plan.limits)
+    return CandidateStore(folder.resolve(), plan.baseline, plan.limits, plan.read_only_paths)
 
 
 def _recreated(baseline: Baseline) -> Recreated:
@@ -106,8 +106,11 @@ def _recreated(baseline: Baseline) -> Recreated:
 class CandidateStore:
     """All methods block, and may be called from several threads at once."""
 
-    def __init__(self, folder: Path, baseline: Baseline, limits: Limits) -> None:
+    def __init__(
+        self, folder: Path, baseline: Baseline, limits: Limits, read_only: Sequence[str] = ()
+    ) -> None:
         self.baseline = Candidate(commit=baseline.commit, tree=baseline.tree)
+        self._read_only = tuple(read_only)
         self._folder = folder
         self._format = baseline.object_format
         self._limits = limits
@@ -193,6 +196,7 @@ class CandidateStore:
             check.index(bundle)
             candidate = Candidate(commit=header.commit, tree=check.find_tree(header.commit))
             check.check_tree(candidate.tree)
+            check.check_read_only(candidate.tree, self.baseline.tree, self._read_only)
             check.check_history(candidate.commit)
             check.check_archive(candidate.tree)
             self._keep(candidate, quarantine)
@@ -302,6 +306,20 @@ class _Check:
                 if count > ENTRIES or total > self._limits.tree_bytes:
                     limits = f"{ENTRIES} entries and {self._limits.tree_bytes} bytes"
                     raise CandidateRefused("tree_too_large", f"a tree may have {limits}")
+
+    def check_read_only(self, tree: str, baseline: str, paths: Sequence[str]) -> None:
+        """Each of the paths is what it is in the baseline: mode, kind and content."""
+        for path in paths:
+            if self._entry(tree, path) != self._entry(baseline, path):
+                raise CandidateRefused(
+                    "read_only_path", f"the commit changes {path}, which is to stay as it is"
+                )
+
+    def _entry(self, tree: str, path: str) -> bytes:
+        words = ("ls-tree", "-z", "--full-tree", tree, "--", path)
+        with self._refusing("incomplete"):
+            return self._git.run(*words, seconds=self._left())
+        raise AssertionError("unreachable: what git says against it is raised")
 
     def check_history(self, commit: str) -> None:
         """Everything that the commit reaches is here, or in what was taken before."""

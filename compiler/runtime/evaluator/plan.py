@@ -143,6 +143,7 @@ class Plan:
     sample_timeout: float
     scorer_timeout: float
     max_concurrency: int
+    read_only_paths: tuple[str, ...]
     limits: Limits
     secrets: tuple[str, ...]
 
@@ -166,7 +167,7 @@ def read_plan(path: Path) -> Plan:
 _PLAN_KEYS = (
     "plan_version service mode task baseline listen paths input_fields splits scorer"
     " budgets deterministic selection submit_enabled score_baseline targets failure_value"
-    " timeout sample_timeout scorer_timeout max_concurrency limits secrets"
+    " timeout sample_timeout scorer_timeout max_concurrency read_only_paths limits secrets"
 )
 
 
@@ -199,6 +200,7 @@ def decode_plan(value: object) -> Plan:
         sample_timeout=top.seconds("sample_timeout"),
         scorer_timeout=top.seconds("scorer_timeout"),
         max_concurrency=top.whole("max_concurrency", 1, 1024),
+        read_only_paths=top.list("read_only_paths", text_of),
         limits=_limits(top),
         secrets=top.list("secrets", lambda item, place: text_of(item, place, _VARIABLE)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compiler.ir.build import Resources
 from compiler.ir.task_plan import Healthcheck, Mount, Network, Service, TaskPlan, Tmpfs, Variable
 from compiler.targets.compose.model import ComposeValue, FromCaller
 
@@ -11,7 +12,7 @@ def lower_compose(plan: TaskPlan) -> dict[str, ComposeValue]:
     return {
         "services": {service.name: _lower_service(service) for service in plan.services},
         "networks": {network.name: _lower_network(network) for network in plan.networks},
-        "volumes": {name: {} for name in plan.volumes},
+        "volumes": {volume.name: {} for volume in plan.volumes},
     }
 
 
@@ -27,8 +28,7 @@ def _lower_service(service: Service) -> ComposeValue:
             lowered["cap_add"] = list(service.capabilities)
     if service.read_only:
         lowered["read_only"] = True
-    if service.processes is not None:
-        lowered["pids_limit"] = service.processes
+    lowered |= _lower_resources(service.resources)
     lowered |= _lower_networks(service)
     if service.environment:
         lowered["environment"] = {v.name: _lower_variable(v) for v in service.environment}
@@ -39,6 +39,17 @@ def _lower_service(service: Service) -> ComposeValue:
         lowered["depends_on"] = {
             name: {"condition": condition.value} for name, condition in service.depends_on
         }
+    return lowered
+
+
+def _lower_resources(resources: Resources) -> dict[str, ComposeValue]:
+    lowered: dict[str, ComposeValue] = {}
+    if resources.cpus is not None:
+        lowered["cpus"] = f"{resources.cpus:g}"
+    if resources.memory is not None:
+        lowered["mem_limit"] = resources.memory
+    if resources.pids is not None:
+        lowered["pids_limit"] = resources.pids
     return lowered
 
 

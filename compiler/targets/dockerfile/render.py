@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler import contracts
+from compiler.ir.build import ModeB
 from compiler.ir.project import Project
 from compiler.targets.dockerfile.packages import render_install, render_install_missing
 from compiler.targets.dockerfile.quote import exec_form
@@ -11,12 +12,12 @@ from compiler.targets.render_template import render_template
 
 def render_main(project: Project) -> str:
     """The workbench's Dockerfile; its context is ``environment/``."""
-    build = project.build
+    workbench = project.build.workbench
     return render_template(
         "docker/main.Dockerfile.j2",
-        image=build.image_main,
+        image=workbench.image,
         install_missing=render_install_missing(("bash", "git", "python3")),
-        packages=render_install(build.packages) if build.packages else "",
+        packages=render_install(workbench.packages) if workbench.packages else "",
         user=contracts.AGENT_USER,
         uid=contracts.AGENT_UID,
         repository=contracts.WORK_REPO,
@@ -29,14 +30,21 @@ def render_main(project: Project) -> str:
 
 def render_evaluator(project: Project) -> str:
     """The evaluator's Dockerfile; its context is ``environment/``."""
+    build = project.build
+    nested = isinstance(build, ModeB)
     return render_template(
         "docker/evaluator.Dockerfile.j2",
-        image=project.build.image_evaluator,
+        image=build.evaluator.image,
         install_missing=render_install_missing(("git", "python3"), venv=True),
         opt=contracts.OPT,
         venv=contracts.EVALUATOR_VENV,
         scorer_venv=contracts.SCORER_VENV,
-        scorer_requirements=project.requirements is not None,
+        scorer_requirements=project.inputs.requirements is not None,
+        nested=nested,
+        nested_venv=contracts.NESTED_VENV,
+        harbor=build.harbor.requirement if isinstance(build, ModeB) else "",
+        cases=contracts.CASES,
+        inner_tasks=contracts.INNER_TASKS if nested and project.inputs.inner else "",
         command=contracts.COMMAND,
         runtime=contracts.RUNTIME,
         baseline=contracts.BASELINE,
@@ -54,6 +62,7 @@ def render_runner(project: Project) -> str:
         image=runner.image,
         install_missing=render_install_missing(("python3",)),
         packages=render_install(runner.packages) if runner.packages else "",
+        nested=isinstance(project.build, ModeB),
         build=[exec_form(argv) for argv in runner.build],
         runtime=contracts.RUNTIME,
         baseline=contracts.RUNNER_BASELINE,

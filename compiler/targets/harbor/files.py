@@ -8,6 +8,7 @@ from compiler.ir.task_plan import TaskPlan
 from compiler.output.file_set import (
     FILE_MODE,
     Archived,
+    Converted,
     Copied,
     File,
     copy_file,
@@ -45,12 +46,14 @@ _JOB_HEADER = "# Written by `mooring compile`. What run/harbor.sh hands to `harb
 
 def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
     """The whole task, without the manifest."""
+    archive = project.baseline.archive
+    assert archive is not None
     return {
         "task.toml": make_file(render_task_config(lower_task_config(project, plan))),
         "instruction.md": make_file(render_instruction(project)),
         "TOPOLOGY.md": make_file(render_topology(project, plan)),
         "environment/docker-compose.yaml": make_file(render_compose(lower_compose(plan))),
-        "environment/baseline.tar": File(content=Archived(project.baseline), mode=FILE_MODE),
+        "environment/baseline.tar": File(content=Archived(archive), mode=FILE_MODE),
         "environment/baseline.tree": make_file(render_baseline_tree(project.baseline)),
         **_render_main(project),
         **_render_evaluator(project),
@@ -85,12 +88,20 @@ def _render_evaluator(project: Project) -> dict[str, File]:
         f"{folder}/plan.json": make_file(render_json(lower_evaluator_plan(project))),
         f"{folder}/mooring": make_program(render_shim("evaluator")),
     }
-    for data in project.data:
-        files[f"{folder}/data/{data.file}"] = File(content=Copied(data.source), mode=FILE_MODE)
-    for source in project.scorer:
+    for data in project.inputs.data:
+        if data.tables is not None:
+            content = Converted(data.tables)
+            files[f"{folder}/data/{data.file}"] = File(content=content, mode=FILE_MODE)
+        elif data.source is None:
+            files[f"{folder}/cases/{data.file}"] = make_file(render_json(list(data.ids)))
+        else:
+            files[f"{folder}/data/{data.file}"] = File(content=Copied(data.source), mode=FILE_MODE)
+    for source in project.inputs.scorer:
         files[f"{folder}/scorer/{source.path}"] = copy_file(source)
-    if project.requirements is not None:
-        files[f"{folder}/scorer-requirements.txt"] = copy_file(project.requirements)
+    for source in project.inputs.inner:
+        files[f"{folder}/inner/{source.path}"] = copy_file(source)
+    if project.inputs.requirements is not None:
+        files[f"{folder}/scorer-requirements.txt"] = copy_file(project.inputs.requirements)
     return files
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from compiler import contracts
-from compiler.ir.build import Access, Budget
+from compiler.ir.build import Access, Budget, ModeA, ModeB, Recipient, Target
 from compiler.ir.project import Project
-from compiler.passes.derive_timeouts import RESCORE_TOP_K
 from compiler.passes.lower_task import slot_folder
 
-FAILURE_VALUE: Final = 0.0
 # What a sample's process finds in its environment, beside its own HOME and TMPDIR.
 _SAMPLE_ENVIRONMENT: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -22,40 +20,92 @@ _SCRATCH: Final = ("/tmp", "/dev/shm", "/dev/mqueue")
 
 def lower_evaluator_plan(project: Project) -> dict[str, Any]:
     """What the evaluator needs to know; it names labels' files but holds none."""
-    build, limits = project.build, project.build.limits
+    build = project.build
+    backend = _lower_a(build) if isinstance(build, ModeA) else _lower_b(build)
     return {
         "plan_version": contracts.PLAN_VERSION,
         "service": contracts.EVALUATOR,
-        "mode": "A",
+        "mode": "A" if isinstance(build, ModeA) else "B",
         "task": build.name,
         "baseline": {**_lower_baseline(project), "archive": contracts.BASELINE},
         "listen": {"host": "0.0.0.0", "port": contracts.EVALUATOR_PORT},
-        "paths": {
-            "admin": contracts.STATE_ADMIN,
-            "results": contracts.STATE_RESULTS,
-            "runner_socket": contracts.RUNNER_SOCKET,
-            "data": contracts.DATA,
-            "scorer": contracts.SCORER,
-            "scorer_python": f"{contracts.SCORER_VENV}/bin/python",
-        },
-        "input_fields": list(build.input_fields),
+        "paths": _lower_paths(build),
+        **backend,
         "splits": _lower_splits(project),
-        "scorer": {"module": build.scorer.module, "function": build.scorer.function},
         "budgets": [_lower_budget(budget) for budget in build.budgets],
-        "selection": {"split": build.selection_split, "rescore_top_k": RESCORE_TOP_K},
-        "targets": [{"split": t.split, "reward_key": t.reward_key} for t in build.targets],
-        "failure_value": FAILURE_VALUE,
-        "timeout": limits.evaluation,
-        "sample_timeout": limits.sample,
-        "scorer_timeout": contracts.SCORER_SECONDS,
-        "max_concurrency": limits.concurrency,
+        "selection": {
+            "split": build.selection.split,
+            "mode": build.selection.mode.value,
+            "rescore_top_k": build.selection.rescore_top_k,
+            "baseline_floor": build.selection.baseline_floor,
+        },
+        "submit_enabled": build.selection.submit_enabled,
+        "score_baseline": build.selection.score_baseline,
+        "targets": [_lower_target(target) for target in build.targets],
+        "failure_value": build.failure_value,
+        "deterministic": build.deterministic,
+        "timeout": build.limits.evaluation,
+        "max_concurrency": build.limits.concurrency,
+        "read_only_paths": list(build.seed.read_only),
         "limits": {
             "bundle_bytes": contracts.BUNDLE_BYTES,
             "tree_bytes": contracts.TREE_BYTES,
             "output_bytes": contracts.OUTPUT_BYTES,
             "git_seconds": contracts.GIT_SECONDS,
         },
-        "secrets": list(build.secrets),
+        "secrets": list(build.secrets_to(Recipient.EVALUATOR)),
+    }
+
+
+def _lower_a(build: ModeA) -> dict[str, Any]:
+    return {
+        "input_fields": list(build.input_fields),
+        "scorer": {"module": build.scorer.module, "function": build.scorer.function},
+        "sample_timeout": build.sample_seconds,
+        "scorer_timeout": contracts.SCORER_SECONDS,
+    }
+
+
+def _lower_b(build: ModeB) -> dict[str, Any]:
+    harbor, retry = build.harbor, build.harbor.retry
+    return {
+        "harbor": {
+            "agent_import_path": harbor.agent_import_path,
+            "task_source": harbor.task_source,
+            "environment": harbor.environment,
+            "model": harbor.model,
+            "n_attempts": harbor.n_attempts,
+            "max_retries": retry.attempts,
+            "retry": {
+                "include": None if retry.include is None else list(retry.include),
+                "exclude": None if retry.exclude is None else list(retry.exclude),
+                "wait_multiplier": retry.wait_multiplier,
+                "min_wait": retry.min_wait,
+                "max_wait": retry.max_wait,
+            },
+            "reward_key": harbor.reward_key,
+            "aggregate_attempts": harbor.aggregate.value,
+            "extra_args": list(harbor.extra_args),
+        },
+    }
+
+
+def _lower_paths(build: ModeA | ModeB) -> dict[str, Any]:
+    common = {
+        "admin": contracts.STATE_ADMIN,
+        "results": contracts.STATE_RESULTS,
+        "runner_socket": contracts.RUNNER_SOCKET,
+    }
+    if isinstance(build, ModeA):
+        return common | {
+            "data": contracts.DATA,
+            "scorer": contracts.SCORER,
+            "scorer_python": f"{contracts.SCORER_VENV}/bin/python",
+        }
+    return common | {
+        "cases": contracts.CASES,
+        "inner_tasks": None if build.inner_task is None else contracts.INNER_TASKS,
+        "harbor": f"{contracts.NESTED_VENV}/bin/harbor",
     }
 
 
@@ -74,17 +124,17 @@ def _lower_baseline(project: Project) -> dict[str, Any]:
 
 def _lower_splits(project: Project) -> list[dict[str, Any]]:
     """Listed splits in the order of the build file, then those that only have data, by name."""
-    access = {split.name: split.access for split in project.build.splits}
-    data = {d.split: d for d in project.data}
-    names = [*access, *sorted(set(data) - set(access))]
+    listed = {split.name: split for split in project.build.splits}
+    data = {d.split: d for d in project.inputs.data}
     return [
         {
             "name": name,
-            "access": access.get(name, Access.NO_ACCESS).value,
+            "access": listed[name].access.value if name in listed else Access.NO_ACCESS.value,
             "file": data[name].file,
-            "samples": data[name].samples,
+            "samples": len(data[name].ids),
+            "min_samples": listed[name].min_samples if name in listed else 1,
         }
-        for name in names
+        for name in [*listed, *sorted(set(data) - set(listed))]
     ]
 
 
@@ -93,23 +143,39 @@ def _lower_budget(budget: Budget) -> dict[str, Any]:
         "split": budget.split,
         "total_run_budget": budget.runs,
         "total_sample_budget": budget.samples,
+        "max_samples_per_run": budget.samples_per_run,
     }
 
 
+def _lower_target(target: Target) -> dict[str, Any]:
+    ids = None if target.sample_ids is None else list(target.sample_ids)
+    return {"split": target.split, "reward_key": target.reward_key, "sample_ids": ids}
+
+
 def lower_runner_plan(project: Project) -> dict[str, Any]:
-    """How the runner runs a sample."""
+    """How the runner runs a candidate."""
     build = project.build
+    mode_a = isinstance(build, ModeA)
+    what = (
+        {"command": list(build.command), "sample_timeout": build.sample_seconds}
+        if isinstance(build, ModeA)
+        else {"agent_import_path": build.harbor.agent_import_path}
+    )
+    setup = build.setup if isinstance(build, ModeA) else None
     return {
         "plan_version": contracts.PLAN_VERSION,
         "service": contracts.RUNNER,
+        **({} if mode_a else {"mode": "B"}),
         "socket": contracts.RUNNER_SOCKET,
         "candidates": contracts.RUNNER_CANDIDATES,
         "slots": [slot_folder(i) for i in range(build.limits.concurrency)],
         "uid_base": contracts.SAMPLE_UID_BASE,
-        "command": list(build.command),
-        "sample_timeout": build.limits.sample,
+        **what,
+        "setup": None if setup is None else list(setup),
+        "setup_timeout": contracts.SETUP_SECONDS,
         "scratch": list(_SCRATCH),
         "environment": _SAMPLE_ENVIRONMENT,
+        "secrets": list(build.secrets_to(Recipient.CANDIDATE)),
         "limits": {
             "output_bytes": contracts.OUTPUT_BYTES,
             "stderr_bytes": contracts.STDERR_BYTES,
@@ -132,8 +198,14 @@ def lower_workbench_plan(project: Project) -> dict[str, Any]:
         "results": contracts.WORK_RESULTS,
         "baseline": _lower_baseline(project),
         "agent": {"user": contracts.AGENT_USER, "uid": contracts.AGENT_UID},
+        "network": build.workbench.network.value,
+        "submit_enabled": build.selection.submit_enabled,
         "splits": [
-            {"name": split.name, "access": split.access.value}
+            {
+                "name": split.name,
+                "access": split.access.value,
+                "min_samples": split.min_samples,
+            }
             for split in build.splits
             if split.evaluable
         ],

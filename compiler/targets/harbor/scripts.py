@@ -21,13 +21,15 @@ def render_solve_script(project: Project) -> str:
     return render_template(
         "harbor/solve.sh.j2",
         repository=contracts.WORK_REPO,
-        selection_split=project.build.selection_split,
+        selection_split=project.build.selection.split,
     )
 
 
 def render_harbor_script(project: Project) -> str:
     """run/harbor.sh; names of secrets have the form of variable names."""
-    return render_template("scripts/harbor.sh.j2", secrets=" ".join(project.build.secrets))
+    return render_template(
+        "scripts/harbor.sh.j2", secrets=" ".join(secret.name for secret in project.build.secrets)
+    )
 
 
 def render_shim(part: str) -> str:

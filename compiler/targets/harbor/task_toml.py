@@ -24,10 +24,17 @@ def lower_task_config(project: Project, plan: TaskPlan) -> dict[str, Any]:
     """The tables of task.toml. Root keys come first: TOML has no way back to the root."""
     return {
         "schema_version": SCHEMA_VERSION,
+        "artifacts": [
+            {
+                "source": contracts.EXPORT,
+                "destination": contracts.EXPORT_ARTIFACT,
+                "service": contracts.EVALUATOR,
+            }
+        ],
         "task": {"name": project.build.name, "description": project.build.description},
-        "agent": {"timeout_sec": plan.timeouts.agent, "user": contracts.AGENT_USER},
+        "agent": {"timeout_sec": plan.timeouts.agent.seconds, "user": contracts.AGENT_USER},
         "verifier": {
-            "timeout_sec": plan.timeouts.verifier,
+            "timeout_sec": plan.timeouts.verifier.seconds,
             "environment_mode": "shared",
             # Harbor runs those of main first.
             "collect": [
@@ -40,11 +47,14 @@ def lower_task_config(project: Project, plan: TaskPlan) -> dict[str, Any]:
                 {
                     "command": f"{contracts.COMMAND} finalize",
                     "service": contracts.EVALUATOR,
-                    "timeout_sec": plan.timeouts.finalize,
+                    "timeout_sec": plan.timeouts.finalize.seconds,
                 },
             ],
         },
-        "environment": {"build_timeout_sec": plan.timeouts.build, "workdir": contracts.WORK_REPO},
+        "environment": {
+            "build_timeout_sec": plan.timeouts.build.seconds,
+            "workdir": contracts.WORK_REPO,
+        },
     }
 
 

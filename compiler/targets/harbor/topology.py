@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import contracts
-from compiler.ir.build import RunnerNetwork
+from compiler.ir.build import Access, ModeA, Reach, Recipient
 from compiler.ir.project import Project
 from compiler.ir.task_plan import Service, TaskPlan
 from compiler.targets.render_template import render_template
@@ -23,7 +23,7 @@ def render_topology(project: Project, plan: TaskPlan) -> str:
         networks=[
             {"id": _id("n", n.name), "name": n.name, "internal": n.internal} for n in plan.networks
         ],
-        volumes=[{"id": _id("v", v), "name": v} for v in plan.volumes],
+        volumes=[{"id": _id("v", v.name), "name": v.name} for v in plan.volumes],
         links=[link for service in plan.services for link in _links(service)],
         sees=_sees(project, plan),
         residuals=_residuals(project),
@@ -45,26 +45,45 @@ def _links(service: Service) -> list[dict[str, str]]:
 
 def _sees(project: Project, plan: TaskPlan) -> list[dict[str, str]]:
     """Rows of the table: a thing, and for each service how it gets at it."""
-    fields = ", ".join(f"`{field}`" for field in project.build.input_fields)
-    secrets = ", ".join(f"`{name}`" for name in project.build.secrets) or "none declared"
+    build = project.build
+    everyone = {service.name: "yes" for service in plan.services}
     rows = [
-        ("labels, scorer, all samples", {contracts.EVALUATOR: "yes"}),
+        (_hidden_things(project), {contracts.EVALUATOR: "yes"}),
         ("budgets and the ledger", {contracts.EVALUATOR: "yes"}),
-        (f"secrets ({secrets})", _secret_holders(plan)),
-        ("candidates' code", {s.name: "yes" for s in plan.services}),
-        (f"a sample's {fields}", {contracts.EVALUATOR: "yes", contracts.RUNNER: "one at a time"}),
+        *_secret_rows(project),
+        ("candidates' code", everyone),
+        (_input_things(project), {contracts.EVALUATOR: "yes", contracts.RUNNER: "one at a time"}),
         ("results", {contracts.EVALUATOR: "writes", contracts.MAIN: "reads"}),
         ("the internet", {s.name: "yes" for s in plan.services if _leaves(s, plan)}),
     ]
-    names = [service.name for service in plan.services]
+    if build.workbench.variables:
+        names = ", ".join(f"`{name}`" for name, _ in build.workbench.variables)
+        rows.append((f"variables {names}", {contracts.MAIN: "yes"}))
+    services = [service.name for service in plan.services]
     return [
-        {"what": what, "cells": " | ".join(cells.get(name, _NOTHING) for name in names)}
+        {"what": what, "cells": " | ".join(cells.get(name, _NOTHING) for name in services)}
         for what, cells in rows
     ]
 
 
-def _secret_holders(plan: TaskPlan) -> dict[str, str]:
-    return {s.name: "yes" for s in plan.services if any(v.value is None for v in s.environment)}
+def _hidden_things(project: Project) -> str:
+    mode_a = isinstance(project.build, ModeA)
+    return "labels, scorer, all samples" if mode_a else "inner tasks, their tests and solutions"
+
+
+def _input_things(project: Project) -> str:
+    build = project.build
+    if not isinstance(build, ModeA):
+        return "an inner task's environment, through the candidate's agent"
+    return f"a sample's {', '.join(f'`{field}`' for field in build.input_fields)}"
+
+
+def _secret_rows(project: Project) -> list[tuple[str, dict[str, str]]]:
+    holders = {Recipient.EVALUATOR: contracts.EVALUATOR, Recipient.CANDIDATE: contracts.RUNNER}
+    return [
+        (f"the secret `{secret.name}`", {holders[secret.to]: "yes"})
+        for secret in project.build.secrets
+    ]
 
 
 def _leaves(service: Service, plan: TaskPlan) -> bool:
@@ -75,7 +94,7 @@ def _leaves(service: Service, plan: TaskPlan) -> bool:
 def _residuals(project: Project) -> list[str]:
     residuals = [
         (
-            "Whoever becomes root in `main` can rewrite reward.json: the optimiser runs as "
+            "Whoever becomes root in `main` can rewrite `reward.json`: the optimiser runs as "
             f"`{contracts.AGENT_USER}`, without a way to new privileges."
         ),
         "Each answer about a non_viewable split tells a little of it; its budget bounds how much.",
@@ -84,9 +103,16 @@ def _residuals(project: Project) -> list[str]:
             "an internal one: services of the host that listen there are not hidden by Mooring."
         ),
     ]
-    if project.build.runner.network is RunnerNetwork.PUBLIC:
+    if project.build.runner.network is Reach.PUBLIC:
         residuals.append(
             "**`runner.network: public`: a candidate can carry the inputs that it is "
             "given, those of hidden samples too, to the internet.**"
+        )
+    secrets = project.build.secrets_to(Recipient.CANDIDATE)
+    if secrets and any(split.access is Access.VIEWABLE for split in project.build.splits):
+        names = ", ".join(f"`{name}`" for name in secrets)
+        residuals.append(
+            f"**{names}: a candidate can write what it is given into an answer, and the optimiser "
+            "sees the answers of viewable splits.**"
         )
     return residuals

@@ -226,6 +226,7 @@ def plan_of(root: Path, commit: str, tree: str) -> Json:
         "sample_timeout": 10,
         "scorer_timeout": 10,
         "max_concurrency": 2,
+        "read_only_paths": [],
         "limits": {
             "bundle_bytes": 1 << 20,
             "tree_bytes": 4 << 20,

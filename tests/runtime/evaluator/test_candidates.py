@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def make_plan(source: Source, **limits: int) -> Plan:
         "sample_timeout": 60,
         "scorer_timeout": 60,
         "max_concurrency": 1,
+        "read_only_paths": [],
         "limits": {**bounds, **limits},
         "secrets": [],
     }
@@ -181,6 +183,38 @@ def test_a_candidate_is_taken_and_stays(
     reopened = open_store(make_plan(source), folder)
     assert (reopened.resolve(first), reopened.resolve(second)) == (taken, again)
     assert run_git(folder, "fsck", "--strict", "--connectivity-only") == b""
+
+
+@pytest.mark.parametrize(
+    ("files", "path"),
+    [
+        ({"keep/a.txt": b"changed\n"}, "keep"),
+        ({"keep/new.txt": b"added\n"}, "keep"),
+        ({"fixed.txt": b"changed\n"}, "fixed.txt"),
+    ],
+)
+def test_read_only_paths_stay_as_they_are(
+    files: dict[str, bytes], path: str, tmp_path: Path
+) -> None:
+    own = {"keep/a.txt": b"a\n", "fixed.txt": b"f\n", "free.txt": b"x\n"}
+    repository = tmp_path / "source"
+    repository.mkdir()
+    run_git(repository, "init", "-q", "--initial-branch=main")
+    commit(repository, own)
+    source = make_source(repository, "HEAD", tmp_path / "baseline.tar")
+    plan = replace(make_plan(source), read_only_paths=("keep", "fixed.txt"))
+    store = open_store(plan, tmp_path / "candidates.git")
+    run_git(tmp_path, "clone", "-q", "--branch=main", "candidates.git", "work")
+    work = tmp_path / "work"
+    free = commit(work, {"free.txt": b"changed\n"})
+    assert post(store, tmp_path, make_bundle(work)).commit == free
+    commit(work, files)
+    refused = refuse(store, tmp_path / "candidates.git", make_bundle(work))
+    assert (refused.code, path in refused.message) == ("read_only_path", True)
+    run_git(work, "rm", "-q", "-r", "keep")
+    run_git(work, "checkout", "-q", "origin/main", "--", "fixed.txt")
+    commit(work, {})
+    assert refuse(store, tmp_path / "candidates.git", make_bundle(work)).code == "read_only_path"
 
 
 def test_history_without_the_baseline(store: CandidateStore, tmp_path: Path) -> None:

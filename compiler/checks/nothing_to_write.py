@@ -1,0 +1,13 @@
+"""A build without a task is allowed, and said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
+from compiler.ir.build import Bare
+
+
+def check_nothing_to_write(build: Bare) -> Iterator[Diagnostic]:
+    """MOR125, always: there is nothing yet that a build without a task could hold."""
+    yield diagnostic("MOR125", build.places.value("name"))

@@ -1,0 +1,91 @@
+"""No asset has a way to a container that must not have it: image, volume, environment, network.
+
+The rules are the rows of the threats table: labels, scorer and ledger belong to trusted services
+alone; a secret to the service that declares it, never to the workbench; a volume of an untrusted
+service is never mounted into a trusted one, nor written by two; and the evaluator shares a network
+with main only where it is internal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from compiler import contracts
+from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
+from compiler.diagnostics.span import Span
+from compiler.ir.build import Recipient, Task
+from compiler.ir.task_plan import Asset, Service, TaskPlan, Trust, Variable
+
+_TRUSTED_ALONE: Final = frozenset((Asset.LABELS, Asset.SCORER, Asset.LEDGER))
+_HINT: Final = "this is a defect of the plan, not of your build: please report it"
+
+
+def check_trust_boundary(build: Task, plan: TaskPlan) -> Iterator[Diagnostic]:
+    """MOR410 for each way that the plan opens and the rules close."""
+    place = build.places.value("name")
+    for service in plan.services:
+        yield from _check_assets(place, plan, service)
+        yield from _check_secrets(place, build, service)
+    yield from _check_volumes(place, plan)
+    yield from _check_networks(place, plan)
+
+
+def _told(place: Span, what: str, service: Service, way: str) -> Diagnostic:
+    trust = service.trust.value
+    return diagnostic(
+        "MOR410", place, what=what, service=service.name, trust=trust, way=way, hint=_HINT
+    )
+
+
+def _check_assets(place: Span, plan: TaskPlan, service: Service) -> Iterator[Diagnostic]:
+    if service.trust is Trust.TRUSTED:
+        return
+    for asset in service.image:
+        if asset in _TRUSTED_ALONE:
+            yield _told(place, asset.value, service, "its image")
+    holds = {volume.name: volume.holds for volume in plan.volumes}
+    for mount in service.mounts:
+        for asset in holds.get(mount.volume, tuple(Asset)):
+            if asset in _TRUSTED_ALONE:
+                yield _told(place, asset.value, service, f"the volume {mount.volume}")
+
+
+def _check_secrets(place: Span, build: Task, service: Service) -> Iterator[Diagnostic]:
+    allowed = {
+        contracts.EVALUATOR: build.secrets_to(Recipient.EVALUATOR),
+        contracts.RUNNER: build.secrets_to(Recipient.CANDIDATE),
+    }.get(service.name, ())
+    names = {secret.name for secret in build.secrets}
+    for variable in service.environment:
+        if _is_secret(variable, names) and variable.name not in allowed:
+            yield _told(place, f"the secret {variable.name}", service, "its environment")
+
+
+def _is_secret(variable: Variable, names: set[str]) -> bool:
+    return variable.value is None or variable.name in names
+
+
+def _check_volumes(place: Span, plan: TaskPlan) -> Iterator[Diagnostic]:
+    trusted = {
+        mount.volume for s in plan.services if s.trust is Trust.TRUSTED for mount in s.mounts
+    }
+    for service in plan.services:
+        for mount in service.mounts:
+            # The runner's socket is the one thing that both sides must reach.
+            shared = mount.volume in trusted and mount.volume != contracts.VOLUME_RUNNER
+            if service.trust is not Trust.TRUSTED and shared and not mount.read_only:
+                what = f"writing to {mount.volume}, which a trusted service mounts,"
+                yield _told(place, what, service, "a mount that is not read-only")
+
+
+def _check_networks(place: Span, plan: TaskPlan) -> Iterator[Diagnostic]:
+    internal = {network.name for network in plan.networks if network.internal}
+    for trusted in (s for s in plan.services if s.trust is Trust.TRUSTED):
+        for service in plan.services:
+            shared = set(service.networks).intersection(trusted.networks)
+            if service.name == trusted.name or not shared:
+                continue
+            if service.trust is Trust.RUNS_UNTRUSTED or not shared <= internal:
+                way = f"the network {min(shared)}"
+                yield _told(place, f"a connection to {trusted.name}", service, way)
