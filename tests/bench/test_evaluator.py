@@ -57,6 +57,12 @@ def widen(house: House, samples: int, concurrency: int) -> None:
     house.plan["max_concurrency"] = concurrency
 
 
+def processor_seconds(evaluator: Evaluator) -> float:
+    """What the evaluator's process has used of a processor: what others use is not in it."""
+    fields = Path(f"/proc/{evaluator.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def timed(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
     work()
@@ -77,9 +83,14 @@ def test_the_status(fake: Evaluator) -> None:
 
     for clients in (1, 4):
         with ThreadPoolExecutor(clients) as pool:
-            seconds = timed(lambda pool=pool, n=clients: list(pool.map(ask, range(n))))  # type: ignore[misc]
-        rate = clients * number / seconds
-        print(f"\nGET /status over {clients} connections: {rate:.0f} a second (aim: 1000)")
+            busy, began = processor_seconds(fake), time.perf_counter()
+            list(pool.map(ask, range(clients)))
+            rate = clients * number / (time.perf_counter() - began)
+        most = clients * number / (processor_seconds(fake) - busy)
+        print(
+            f"\nGET /status over {clients} connections: {rate:.0f} a second (aim: 1000);"
+            f" with a processor of its own it would be {most:.0f}"
+        )
 
 
 def test_two_hundred_clients(fake: Evaluator) -> None:
@@ -88,8 +99,11 @@ def test_two_hundred_clients(fake: Evaluator) -> None:
 
     def client(_: int) -> tuple[float, float]:
         barrier.wait()
-        asked = timed(lambda: fake.evaluate("train", commit))
-        return asked, timed(lambda: fake.ask("GET", "/status"))
+        answers: list[int] = []
+        asked = timed(lambda: answers.append(fake.evaluate("train", commit)[0]))
+        told = timed(lambda: answers.append(fake.ask("GET", "/status")[0]))
+        assert answers == [202, 200]
+        return asked, told
 
     with ThreadPoolExecutor(number) as pool:
         times = list(pool.map(client, range(number)))
