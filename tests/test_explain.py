@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -73,3 +74,11 @@ def test_explain_prints_the_page(asked: str) -> None:
 def test_explain_lists_all_codes() -> None:
     lines = call_mooring(("explain",)).stdout.splitlines()
     assert [line.split()[0] for line in lines] == list(CODES)
+
+
+def test_a_command_prints_one_json_document(project: Path) -> None:
+    """What is found of the output is told with the rest."""
+    example = read_page("MOR332").examples["Wrong"]
+    write_example(example, project)
+    told_as_json = call_mooring((*example.arguments, "--format", "json")).stdout
+    assert [d["code"] for d in json.loads(told_as_json)["diagnostics"]] == ["MOR332"]

@@ -108,15 +108,21 @@ class Outcome:
         return {} if self.compiled is None else self.compiled.files
 
 
-def compile_input(given: Input, keep: Path | None = None) -> Outcome:
+def compile_input(
+    given: Input,
+    keep: Path | None = None,
+    look: Callable[[FileSet], Iterable[Diagnostic]] | None = None,
+) -> Outcome:
     """The compilation; on errors everything is printed and the command ends with code 2.
 
     With ``keep``, a folder or one to be, the files can be written: what is too large for memory is
-    kept on its disk meanwhile.
+    kept on its disk meanwhile. ``look`` may have more to say about the files: all is printed once.
     """
     ending = click.get_current_context().with_resource
     read = _Reading(given=given, spool=None if keep is None else ending(open_spool(keep)))
     outcome = read.run()
+    if outcome is not None and look is not None:
+        read.found.extend(look(outcome.files))
     show_diagnostics(read.found, read.texts, given)
     if outcome is None:
         raise click.exceptions.Exit(2)

@@ -8,7 +8,7 @@ import click
 
 from compiler.cli.compilation import Input, compile_input, takes_input
 from compiler.cli.drift import show_drift
-from compiler.cli.ignored import warn_ignored
+from compiler.cli.ignored import find_ignored
 from compiler.edge.write_tree import check_apart, write_tree
 
 
@@ -32,10 +32,13 @@ def command(given: Input, output: str, check: bool, force: bool) -> None:
     if not output:
         raise click.UsageError("-o is empty: name the folder to write")
     destination = Path(output)
-    outcome = compile_input(given, keep=None if check else destination)
+    outcome = compile_input(
+        given,
+        keep=None if check else destination,
+        look=lambda files: find_ignored(given.shown, files, destination),
+    )
     check_apart(destination, outcome.sources)
     name, files = outcome.name, outcome.files
-    warn_ignored(given, files, destination)
     if check:
         show_drift(name, files, destination, whole=False)
         return

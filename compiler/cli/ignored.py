@@ -1,20 +1,20 @@
-"""Warning of emitted files that a commit would leave out."""
+"""Finding emitted files that a commit would leave out."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from compiler import contracts
-from compiler.cli.compilation import Input, show_diagnostics
-from compiler.diagnostics.diagnostic import diagnostic
+from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import span_of_file
 from compiler.edge import git
 from compiler.output.file_set import FileSet
 
 
-def warn_ignored(given: Input, files: FileSet, destination: Path) -> None:
-    """Print MOR332 where git would ignore files of the output: they are meant to be checked in."""
+def find_ignored(build_file: str, files: FileSet, destination: Path) -> Iterator[Diagnostic]:
+    """MOR332 where git would ignore files of the output: they are meant to be checked in."""
     top = git.find_top(_nearest_folder(destination))
     if top is None:
         return
@@ -24,9 +24,7 @@ def warn_ignored(given: Input, files: FileSet, destination: Path) -> None:
     # An output that is ignored as a whole is not meant to be checked in.
     if hidden and len(hidden) < len(wanted):
         shown = os.path.relpath(hidden[0], place)
-        where = span_of_file(given.shown)
-        found = diagnostic("MOR332", where, count=len(hidden), path=shown)
-        show_diagnostics([found], {given.shown: ""}, given)
+        yield diagnostic("MOR332", span_of_file(build_file), count=len(hidden), path=shown)
 
 
 def _nearest_folder(path: Path) -> Path:

@@ -29,12 +29,10 @@ def scan_seed(
     leaks = 0
     for entry, content in writer.read():
         path = entry.path.decode(errors="replace")
-        if entry.mode == LINK:
-            if _leaves(entry.path, content):
-                target = content.decode(errors="replace")
-                found.append(diagnostic("MOR309", place, path=path, target=target))
-            continue
-        if content.startswith(_LFS_POINTER):
+        if entry.mode == LINK and _leaves(entry.path, content):
+            target = content.decode(errors="replace")
+            found.append(diagnostic("MOR309", place, path=path, target=target))
+        if entry.mode != LINK and content.startswith(_LFS_POINTER):
             found.append(diagnostic("MOR308", place, path=path))
         if leaks < _MOST_LEAKS:
             told = list(_leaks(entry, content, hidden))
@@ -44,10 +42,13 @@ def scan_seed(
 
 
 def _leaks(entry: TreeEntry, content: bytes, hidden: HiddenText) -> Iterator[Diagnostic]:
+    path = entry.path.decode(errors="replace")
+    named = hidden.search(entry.path)
+    yield from (_leak(needle, path) for needle in named)
     for needle in hidden.search(content):
-        line = content[: max(content.find(needle.text), 0)].count(b"\n") + 1
-        path = f"{entry.path.decode(errors='replace')}:{line}"
-        yield _leak(needle, path)
+        if needle not in named:
+            line = content[: max(content.find(needle.text), 0)].count(b"\n") + 1
+            yield _leak(needle, f"{path}:{line}")
 
 
 def _leak(needle: Needle, path: str) -> Diagnostic:

@@ -37,6 +37,11 @@ class Needle:
     public: bool = False
 
 
+# How far into a form a block stands, the form, and the needle that it is a form of.
+type _Form = tuple[int, bytes, Needle]
+type _Group = dict[tuple[int, int], dict[bytes, Needle]]
+
+
 @dataclass
 class HiddenText:
     """Collects needles, then finds them."""
@@ -68,41 +73,62 @@ class HiddenText:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """``windows`` maps an eight-byte block to the forms of needles that it may be the start of."""
+    """``windows`` maps an eight-byte block to the forms of needles that have it near their start,
+    each with how far in; ``order`` maps needles' texts to when they were learnt.
+    """
 
-    windows: dict[int, list[tuple[bytes, Needle]]]
+    windows: dict[int, list[_Form]]
     blocks: frozenset[int]
-    words: dict[bytes, Needle]
+    words: dict[bytes, list[Needle]]
+    order: dict[bytes, int]
+    grouped: dict[int, _Group] = field(default_factory=dict)
 
     def search(self, text: bytes) -> list[Needle]:
-        found = dict.fromkeys(self._long(text))
+        found = set(self._long(text))
         if self.words:
-            found |= dict.fromkeys(self.words[w] for w in self._words(text) & self.words.keys())
-        return list(found)
+            found.update(n for w in self._words(text) & self.words.keys() for n in self.words[w])
+        return sorted(found, key=lambda needle: self.order[needle.text])
 
     def _long(self, text: bytes) -> Iterator[Needle]:
         aligned = memoryview(text)[: len(text) // _BLOCK * _BLOCK].cast("Q")
         if self.blocks.isdisjoint(aligned):
             return
-        near = {form: n for block in set(aligned) & self.blocks for form, n in self.windows[block]}
-        yield from (needle for form, needle in near.items() if form in text)
+        for i, block in enumerate(aligned):
+            if block not in self.blocks:
+                continue
+            for (start, length), forms in self._group(block).items():
+                at = i * _BLOCK - start
+                if at >= 0 and (needle := forms.get(text[at : at + length])):
+                    yield needle
+
+    def _group(self, block: int) -> _Group:
+        """By place and length: one look-up for all forms that have both in common, for thousands
+        of samples may begin alike."""
+        if block not in self.grouped:
+            group: _Group = defaultdict(dict)
+            for start, form, needle in self.windows[block]:
+                group[start, len(form)][form] = needle
+            self.grouped[block] = group
+        return self.grouped[block]
 
     def _words(self, text: bytes) -> set[bytes]:
         return {word.strip(b".-") for word in _WORD.findall(text)}
 
 
 def _make_index(needles: Iterable[Needle]) -> _Index:
-    windows: dict[int, list[tuple[bytes, Needle]]] = defaultdict(list)
-    words: dict[bytes, Needle] = {}
-    for needle in needles:
+    windows: dict[int, list[_Form]] = defaultdict(list)
+    words: dict[bytes, list[Needle]] = defaultdict(list)
+    order: dict[bytes, int] = {}
+    for i, needle in enumerate(needles):
+        order[needle.text] = i
         if len(needle.text) < _LONG:
-            words[needle.text.strip(b".-")] = needle
+            words[needle.text.strip(b".-")].append(needle)
             continue
         for form in _forms(needle.text):
             for start in range(_BLOCK):
                 block = int.from_bytes(form[start : start + _BLOCK], sys.byteorder)
-                windows[block].append((form, needle))
-    return _Index(windows=dict(windows), blocks=frozenset(windows), words=words)
+                windows[block].append((start, form, needle))
+    return _Index(windows=dict(windows), blocks=frozenset(windows), words=dict(words), order=order)
 
 
 def _strings(value: Any) -> Iterator[bytes]:
@@ -118,9 +144,9 @@ def _strings(value: Any) -> Iterator[bytes]:
 
 def _forms(text: bytes) -> tuple[bytes, ...]:
     """The text itself, and as it stands inside JSON strings."""
-    try:
-        plain = text.decode("utf-8")
-    except UnicodeDecodeError:
-        return (text,)
-    escaped = {json.dumps(plain, ensure_ascii=ascii)[1:-1].encode() for ascii in (True, False)}
+    plain = text.decode("utf-8", "surrogatepass")
+    escaped = {
+        json.dumps(plain, ensure_ascii=ascii)[1:-1].encode("utf-8", "surrogatepass")
+        for ascii in (True, False)
+    }
     return (text, *sorted(escaped - {text}))
