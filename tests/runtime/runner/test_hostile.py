@@ -119,15 +119,17 @@ kept = os.open('kept', os.O_RDWR | os.O_CREAT, 0o666)
 os.write(kept, b'first')
 import mmap
 view = mmap.mmap(kept, 5)
+def fork():
+    try: return os.fork()
+    except BlockingIOError: return -1
 for _ in range(8):
-    if os.fork() == 0:
+    if fork() == 0:
         os.setsid()
-        for number in range(1, 65):
-            if number not in (9, 19): signal.signal(number, signal.SIG_IGN) if number < 32 else None
+        for number in range(1, 32):
+            if number not in (9, 19): signal.signal(number, signal.SIG_IGN)
         while True:
-            try: view[0:5] = b'later'
-            except OSError: pass
-            if os.fork() == 0: os.setsid()
+            view[0:5] = b'later'
+            if fork() == 0: os.setsid()
             time.sleep(0.001)
 time.sleep(0.1)
 """
