@@ -30,9 +30,8 @@ def read_inner_tasks(
     if folder is None:
         return (), ()
     files = list_files(folder, place, found)
-    tasks = sorted({f.path.split("/")[0] for f in files if f.path.endswith("/task.toml")})
-    top = tuple(name for name in tasks if any(f.path == f"{name}/task.toml" for f in files))
-    return files, top
+    marked = (f.path.split("/") for f in files if f.path.endswith("/task.toml"))
+    return files, tuple(sorted(folders[0] for folders in marked if len(folders) == 2))
 
 
 def read_partition(
