@@ -85,9 +85,9 @@ def _read_names(
         problem = f"it is {name_of_value(names)}"
         found.append(diagnostic("MOR224", place, file=path, problem=problem))
         return None
-    wrong = next((n for n in names if not isinstance(n, str) or not is_task_name(n)), None)
-    if wrong is not None:
-        problem = f"{json.dumps(wrong)[:80]} is not the name of a task's folder"
+    wrong = [name for name in names if not isinstance(name, str) or not is_task_name(name)]
+    if wrong:
+        problem = f"{json.dumps(wrong[0])[:80]} is not the name of a task's folder"
         found.append(diagnostic("MOR224", place, file=path, problem=problem))
         return None
     return tuple(names)
