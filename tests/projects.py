@@ -33,6 +33,19 @@ REQUIRED: Final[Mapping[str, Any]] = {
     "selection_split": "validation",
     "targets": [{"split": "test"}],
 }
+# What makes a build of mode B of it.
+MODE_B: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("dataset", "input_fields", "command", "task_project", "task_module")),
+    "mode": "B",
+    "harbor": {"agent_import_path": "solver:Agent"},
+    "inner_task": "tasks",
+    "partition": {
+        "train": ["apple", "pear"],
+        "validation": ["fig", "plum", "quince", "grape", "cherry"],
+        "test": ["mango"],
+    },
+}
+TASKS: Final = tuple(name for names in MODE_B["partition"].values() for name in names)
 SCORER: Final = "def score(sample, output):\n    return float(sample['label'] == output)\n"
 SOLVE: Final = "print('solve')\n"
 SAMPLES: Final = 6
@@ -94,6 +107,21 @@ def write_project(
     (folder / "scorer").mkdir()
     (folder / "scorer" / "scorer.py").write_text(SCORER)
     return write_build(folder, changes)
+
+
+def mode_b(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Changes that make a build of mode B, with these upon them."""
+    return {**MODE_B, **(changes or {})}
+
+
+def write_project_b(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
+    """A build of mode B and all that it names, below ``folder``; the build file's path."""
+    (folder / "agent").mkdir(parents=True)
+    (folder / "agent" / "solver.py").write_text("class Agent: ...\n")
+    for name in TASKS:
+        (folder / "tasks" / name).mkdir(parents=True)
+        (folder / "tasks" / name / "task.toml").write_text('schema_version = "1.4"\n')
+    return write_build(folder, mode_b(changes))
 
 
 def write_rows(folder: Path, split: str, rows: list[Any]) -> None:

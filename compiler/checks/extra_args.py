@@ -54,6 +54,8 @@ CONTROLLED: Final[dict[str, str]] = {
     "-y": "it is always given",
     "--quiet": "it is always given",
     "-q": "it is always given",
+    "--silent": "it is always given",
+    "--launch": "results are read from a folder of mooring's",
     "--disable-verification": "without verification there is no score",
     "--verifier": "the tasks' own verifiers decide",
     "--verifier-import-path": "the tasks' own verifiers decide",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compiler.checks.few import first_few
 from compiler.checks.repeats import find_repeats
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span
@@ -13,16 +14,20 @@ from compiler.ir.project import Inputs, SplitData
 
 
 def check_partition(inputs: Inputs) -> Iterator[Diagnostic]:
-    """MOR221, MOR222, MOR226."""
+    """MOR221, MOR222, MOR226, the first few of each."""
     build = inputs.build
     if not isinstance(build, ModeB):
         return
+    yield from first_few(_check_repeats(inputs, build))
+    yield from first_few(_check_tiers(inputs, build))
+    if build.inner_task is not None and inputs.inner:
+        yield from first_few(_check_names(inputs, build, build.inner_task))
+
+
+def _check_repeats(inputs: Inputs, build: ModeB) -> Iterator[Diagnostic]:
     for data in inputs.data:
         for task, at, _ in find_repeats([(name, i) for i, name in enumerate(data.ids)]):
             yield diagnostic("MOR221", _place(build, data, at), split=data.split, task=task)
-    yield from _check_tiers(inputs, build)
-    if build.inner_task is not None and inputs.inner:
-        yield from _check_names(inputs, build, build.inner_task)
 
 
 def _place(build: ModeB, data: SplitData, index: int) -> Span:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compiler.checks.few import first_few
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.suggest import suggest_name
 from compiler.ir.project import Inputs
 
 
 def check_read_only_paths(inputs: Inputs) -> Iterator[Diagnostic]:
-    """MOR334 for a path that the baseline has neither as a file nor as a folder."""
+    """MOR334 for a path that the baseline has neither as a file nor as a folder: the first few."""
+    return first_few(_check(inputs))
+
+
+def _check(inputs: Inputs) -> Iterator[Diagnostic]:
     build = inputs.build
     if inputs.baseline is None:
         return

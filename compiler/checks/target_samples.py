@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compiler.checks.few import first_few
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.suggest import suggest_name
 from compiler.ir.project import Inputs
 
 
 def check_target_samples(inputs: Inputs) -> Iterator[Diagnostic]:
-    """MOR211 for a target on an empty split, MOR213 for a sample that is not in it."""
+    """MOR211 for a target on an empty split, MOR213 for a sample that is not in it: the first few
+    of them."""
+    return first_few(_check(inputs))
+
+
+def _check(inputs: Inputs) -> Iterator[Diagnostic]:
     build = inputs.build
     ids = {data.split: data.ids for data in inputs.data if data.whole}
     for target in build.targets:

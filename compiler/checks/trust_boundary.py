@@ -1,9 +1,10 @@
 """No asset has a way to a container that must not have it: image, volume, environment, network.
 
 The rules are the rows of the threats table: labels, scorer and ledger belong to trusted services
-alone; a secret to the service that declares it, never to the workbench; a volume of an untrusted
-service is never mounted into a trusted one, nor written by two; and the evaluator shares a network
-with main only where it is internal.
+alone; a secret to the service that declares it, never to the workbench; an untrusted service writes
+to nothing that a trusted one mounts; the evaluator shares a network with main only where it is
+internal; what runs candidates meets nobody on a network and shares no volume with main, which would
+be told the inputs of hidden samples; and no service has a network that the build keeps from it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 from compiler import contracts
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span
-from compiler.ir.build import Recipient, Task
+from compiler.ir.build import Reach, Recipient, Task
 from compiler.ir.task_plan import Asset, Service, TaskPlan, Trust, Variable
 
 _TRUSTED_ALONE: Final = frozenset((Asset.LABELS, Asset.SCORER, Asset.LEDGER))
@@ -28,7 +29,7 @@ def check_trust_boundary(build: Task, plan: TaskPlan) -> Iterator[Diagnostic]:
         yield from _check_assets(place, plan, service)
         yield from _check_secrets(place, build, service)
     yield from _check_volumes(place, plan)
-    yield from _check_networks(place, plan)
+    yield from _check_networks(place, build, plan)
 
 
 def _told(place: Span, what: str, service: Service, way: str) -> Diagnostic:
@@ -67,25 +68,41 @@ def _is_secret(variable: Variable, names: set[str]) -> bool:
 
 
 def _check_volumes(place: Span, plan: TaskPlan) -> Iterator[Diagnostic]:
-    trusted = {
-        mount.volume for s in plan.services if s.trust is Trust.TRUSTED for mount in s.mounts
-    }
     for service in plan.services:
-        for mount in service.mounts:
-            # The runner's socket is the one thing that both sides must reach.
-            shared = mount.volume in trusted and mount.volume != contracts.VOLUME_RUNNER
-            if service.trust is not Trust.TRUSTED and shared and not mount.read_only:
-                what = f"writing to {mount.volume}, which a trusted service mounts,"
-                yield _told(place, what, service, "a mount that is not read-only")
+        for peer in plan.services:
+            theirs = {mount.volume for mount in peer.mounts}
+            for mount in service.mounts:
+                if mount.volume not in theirs or service.name == peer.name:
+                    continue
+                if service.trust is Trust.RUNS_UNTRUSTED and peer.trust is Trust.UNTRUSTED:
+                    what = f"what {peer.name} reads or writes"
+                    yield _told(place, what, service, f"the volume {mount.volume}")
+                # The runner's socket is the one thing that both sides must reach.
+                shared = peer.trust is Trust.TRUSTED and mount.volume != contracts.VOLUME_RUNNER
+                if service.trust is not Trust.TRUSTED and shared and not mount.read_only:
+                    what = f"writing to {mount.volume}, which a trusted service mounts,"
+                    yield _told(place, what, service, "a mount that is not read-only")
 
 
-def _check_networks(place: Span, plan: TaskPlan) -> Iterator[Diagnostic]:
+def _check_networks(place: Span, build: Task, plan: TaskPlan) -> Iterator[Diagnostic]:
     internal = {network.name for network in plan.networks if network.internal}
-    for trusted in (s for s in plan.services if s.trust is Trust.TRUSTED):
-        for service in plan.services:
-            shared = set(service.networks).intersection(trusted.networks)
-            if service.name == trusted.name or not shared:
-                continue
-            if service.trust is Trust.RUNS_UNTRUSTED or not shared <= internal:
-                way = f"the network {min(shared)}"
-                yield _told(place, f"a connection to {trusted.name}", service, way)
+    reach = {contracts.MAIN: build.workbench.network, contracts.RUNNER: build.runner.network}
+    for service in plan.services:
+        outward = set(service.networks) - internal
+        if reach.get(service.name) is Reach.NONE and outward:
+            yield _told(place, "the internet", service, f"the network {min(outward)}")
+        for peer in plan.services:
+            closed = _closed_networks(service, peer, internal)
+            if service.name != peer.name and closed:
+                way = f"the network {min(closed)}"
+                yield _told(place, f"a connection to {peer.name}", service, way)
+
+
+def _closed_networks(service: Service, peer: Service, internal: set[str]) -> set[str]:
+    """The networks on which the service must not meet its peer."""
+    shared = set(service.networks).intersection(peer.networks)
+    if service.trust is Trust.RUNS_UNTRUSTED:
+        return shared
+    if service.trust is Trust.UNTRUSTED and peer.trust is Trust.TRUSTED:
+        return shared - internal
+    return set()

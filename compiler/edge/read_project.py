@@ -114,11 +114,21 @@ def _refuse_seeded(build: ModeA | ModeB, root: Path, baseline: Baseline) -> Iter
     """The build file, dataset, scorer, inner tasks must not be among what the optimiser gets."""
     seed = os.fsencode(os.path.realpath(baseline.folder))
     seeded = {os.path.join(seed, entry.path) for entry in baseline.entries if not entry.overlay}
+    laid = {os.path.realpath(e.source) for e in baseline.entries if e.overlay and e.source}
     for what, key, path in _private_inputs(build):
         full = os.fsencode(os.path.realpath(root / path))
-        if any(file == full or file.startswith(full + b"/") for file in seeded):
+        if any(_lies_in(full, file) for file in seeded):
             place = build.places.value(key)
             yield diagnostic("MOR400", place, what=what, repository=build.seed.repository)
+        for overlay in build.seed.overlays:
+            source = os.fsencode(os.path.realpath(root / overlay.source))
+            if any(_lies_in(full, file) and _lies_in(source, file) for file in laid):
+                place = build.places.value(*overlay.path, "source")
+                yield diagnostic("MOR400", place, what=what, repository=overlay.source)
+
+
+def _lies_in(folder: bytes, file: bytes) -> bool:
+    return file == folder or file.startswith(os.path.join(folder, b""))
 
 
 def _private_inputs(build: ModeA | ModeB) -> Iterator[tuple[str, str, str]]:

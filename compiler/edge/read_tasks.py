@@ -30,9 +30,8 @@ def read_inner_tasks(
     if folder is None:
         return (), ()
     files = list_files(folder, place, found)
-    tasks = sorted({f.path.split("/")[0] for f in files if f.path.endswith("/task.toml")})
-    top = tuple(name for name in tasks if any(f.path == f"{name}/task.toml" for f in files))
-    return files, top
+    marked = (f.path.split("/") for f in files if f.path.endswith("/task.toml"))
+    return files, tuple(sorted(folders[0] for folders in marked if len(folders) == 2))
 
 
 def read_partition(
@@ -86,9 +85,9 @@ def _read_names(
         problem = f"it is {name_of_value(names)}"
         found.append(diagnostic("MOR224", place, file=path, problem=problem))
         return None
-    wrong = next((n for n in names if not isinstance(n, str) or not is_task_name(n)), None)
-    if wrong is not None:
-        problem = f"{json.dumps(wrong)[:80]} is not the name of a task's folder"
+    wrong = [name for name in names if not isinstance(name, str) or not is_task_name(name)]
+    if wrong:
+        problem = f"{json.dumps(wrong[0])[:80]} is not the name of a task's folder"
         found.append(diagnostic("MOR224", place, file=path, problem=problem))
         return None
     return tuple(names)

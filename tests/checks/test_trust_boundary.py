@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from compiler import contracts
+from compiler import contracts, pipeline
 from compiler.checks.trust_boundary import check_trust_boundary
 from compiler.diagnostics.render_text import message_of
-from compiler.ir.project import Project
+from compiler.edge.read_project import read_inputs
+from compiler.ir.build import Bare
+from compiler.ir.project import Project, complete
 from compiler.ir.task_plan import Asset, Mount, Network, Service, TaskPlan, Variable
 from compiler.passes.lower_task import lower_task
-from tests.projects import project_of, write_project
+from tests.fixture_cases import OK, list_cases
+from tests.projects import project_of, write_project, write_project_b
 
 SECRETS = [{"name": "JUDGE_KEY"}, {"name": "MODEL_KEY", "to": "candidate"}]
 
@@ -49,6 +52,25 @@ def test_the_plan_that_the_compiler_makes_has_no_way(project: Project) -> None:
     assert list(check_trust_boundary(project.build, lower_task(project))) == []
 
 
+@pytest.mark.parametrize("case", list_cases(OK))
+def test_the_plan_of_every_case_has_no_way(case: str) -> None:
+    build_file = OK / case / "input" / "build.yaml"
+    build, _, _ = pipeline.understand(build_file.read_bytes(), str(build_file), {})
+    assert build is not None
+    if isinstance(build, Bare):
+        return
+    inputs, _ = read_inputs(build, build_file.parent)
+    assert list(check_trust_boundary(build, lower_task(complete(inputs)))) == []
+
+
+def test_the_plan_of_mode_b_has_no_way(tmp_path: Path) -> None:
+    made = project_of(write_project_b(tmp_path, {"secrets": SECRETS}))
+    assert list(check_trust_boundary(made.build, lower_task(made))) == []
+    broken = change(lower_task(made), contracts.MAIN, lambda s: joining(s, "providers"))
+    (found,) = check_trust_boundary(made.build, broken)
+    assert "the network providers" in message_of(found)
+
+
 @pytest.mark.parametrize(
     ("service", "how", "told"),
     [
@@ -68,6 +90,10 @@ def test_the_plan_that_the_compiler_makes_has_no_way(project: Project) -> None:
         (contracts.EVALUATOR, lambda s: knowing(s, "MODEL_KEY"), "its environment"),
         (contracts.RUNNER, lambda s: joining(s, contracts.NETWORK_EVAL), "the network eval"),
         (contracts.EVALUATOR, lambda s: joining(s, contracts.NETWORK_DEFAULT), "the network"),
+        (contracts.RUNNER, lambda s: joining(s, contracts.NETWORK_DEFAULT), "the network default"),
+        (contracts.RUNNER, lambda s: joining(s, contracts.NETWORK_EGRESS), "the internet"),
+        (contracts.RUNNER, lambda s: mounting(s, contracts.VOLUME_REPO), "the volume agent_repo"),
+        (contracts.MAIN, lambda s: mounting(s, contracts.VOLUME_RUNNER), "the volume runner_io"),
     ],
 )
 def test_a_way_is_found(
@@ -85,3 +111,50 @@ def test_a_network_of_the_evaluator_that_leads_out_is_found(project: Project) ->
     opened = tuple(Network(name=n.name, internal=False) for n in plan.networks)
     (found,) = check_trust_boundary(project.build, replace(plan, networks=opened))
     assert "the network eval" in message_of(found)
+
+
+def test_a_network_that_the_build_keeps_from_main_is_found(tmp_path: Path) -> None:
+    made = project_of(write_project(tmp_path, {"network": "none"}))
+    plan = lower_task(made)
+    assert list(check_trust_boundary(made.build, plan)) == []
+    network = Network(name=contracts.NETWORK_DEFAULT, internal=False)
+    broken = change(plan, contracts.MAIN, lambda s: joining(s, network.name))
+    (found,) = check_trust_boundary(made.build, replace(broken, networks=(*plan.networks, network)))
+    assert "the internet would reach main" in message_of(found)
+
+
+def test_a_public_runner_meets_nobody(tmp_path: Path) -> None:
+    made = project_of(write_project(tmp_path, {"runner": {"network": "public"}}))
+    plan = lower_task(made)
+    assert list(check_trust_boundary(made.build, plan)) == []
+    broken = change(plan, contracts.MAIN, lambda s: joining(s, contracts.NETWORK_EGRESS))
+    (found,) = check_trust_boundary(made.build, broken)
+    assert "a connection to main would reach runner" in message_of(found)
+
+
+def test_a_writable_mount_of_what_a_trusted_service_reads_is_found(project: Project) -> None:
+    def writable(service: Service) -> Service:
+        mounts = tuple(replace(mount, read_only=False) for mount in service.mounts)
+        return replace(service, mounts=mounts)
+
+    broken = change(lower_task(project), contracts.MAIN, writable)
+    (found,) = check_trust_boundary(project.build, broken)
+    assert "writing to agent_results" in message_of(found)
+
+
+def test_a_volume_that_gets_a_secret_asset_is_found(project: Project) -> None:
+    plan = lower_task(project)
+    volumes = tuple(replace(volume, holds=(*volume.holds, Asset.LABELS)) for volume in plan.volumes)
+    found = list(check_trust_boundary(project.build, replace(plan, volumes=volumes)))
+    assert {str(dict(d.params)["way"]) for d in found} == {
+        "the volume agent_repo", "the volume agent_results", "the volume runner_io",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("service", [contracts.MAIN, contracts.RUNNER])
+def test_each_thing_of_the_evaluator_s_image_is_found(project: Project, service: str) -> None:
+    plan = lower_task(project)
+    image = plan.service(contracts.EVALUATOR).image
+    broken = change(plan, service, lambda s: replace(s, image=image))
+    found = list(check_trust_boundary(project.build, broken))
+    assert {str(dict(d.params)["what"]) for d in found} == {"labels and samples", "the scorer"}
