@@ -13,9 +13,9 @@ from tests.projects import compiled_of, mode_b, read, write_build, write_project
 
 NAMES = [
     "a b", " lead", "trail ", "-x", "--help", "$(id)", "${X}", "$$", "`id`", "#a", "a: b",
-    "{{ x }}", "{% raw %}", "'", '"', "\\", "é", "😀", "\u2028", "\u202e", "*", "?", "[a]", "~", "a;b",
-    "a|b", "a&b", "<a>", "%s", "null", "1", "x" * 200, "\ufeff", "\x85", "a,b", "!x", "@a", "HEAD", "^a",
-    ":a", ":(glob)a",
+    "{{ x }}", "{% raw %}", "'", '"', "\\", "é", "😀", "\u2028", "\u202e", "*", "?", "[a]", "~",
+    "a;b", "a|b", "a&b", "<a>", "%s", "null", "1", "x" * 200, "\ufeff", "\x85", "a,b", "!x", "@a",
+    "HEAD", "^a", ":a", ":(glob)a",
 ]  # fmt: skip
 
 
