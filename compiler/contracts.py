@@ -60,6 +60,7 @@ RUNNER_BASELINE: Final = f"{OPT}/baseline"
 # Harbor's own places.
 VERIFIER_LOGS: Final = "/logs/verifier"
 REWARD_FILE: Final = f"{VERIFIER_LOGS}/reward.json"
+ARTIFACT_LOGS: Final = "/logs/artifacts"
 
 EVALUATOR_PORT: Final = 8000
 EVAL_URL_VARIABLE: Final = "MOORING_EVAL_URL"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from compiler import pipeline
 from compiler.diagnostics.diagnostic import Diagnostic, has_errors
@@ -136,13 +136,15 @@ def write_build(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
     return folder / "build.yaml"
 
 
-def read(build_file: Path) -> tuple[Project | None, tuple[Diagnostic, ...]]:
+def read(
+    build_file: Path, spool: IO[bytes] | None = None
+) -> tuple[Project | None, tuple[Diagnostic, ...]]:
     """The project that a build file describes, and every complaint about it."""
     build, _, found = pipeline.understand(build_file.read_bytes(), str(build_file), {})
     if build is None:
         return None, found
     assert not isinstance(build, Bare)
-    inputs, problems = read_inputs(build, build_file.parent)
+    inputs, problems = read_inputs(build, build_file.parent, spool)
     found = (*found, *problems, *pipeline.judge(inputs))
     if has_errors(found):
         return None, found
@@ -151,17 +153,17 @@ def read(build_file: Path) -> tuple[Project | None, tuple[Diagnostic, ...]]:
     return (None if has_errors(found) else project), found
 
 
-def project_of(build_file: Path) -> Project:
+def project_of(build_file: Path, spool: IO[bytes] | None = None) -> Project:
     """The project that a build file without errors describes."""
-    project, found = read(build_file)
+    project, found = read(build_file, spool)
     assert project is not None, found
     assert not has_errors(found), found
     return project
 
 
-def compiled_of(build_file: Path) -> Compiled:
-    """The compilation of a build file without errors; its tar is measured and not kept."""
-    project = project_of(build_file)
+def compiled_of(build_file: Path, spool: IO[bytes] | None = None) -> Compiled:
+    """The compilation of a build file without errors; its tar is kept in ``spool`` alone."""
+    project = project_of(build_file, spool)
     return pipeline.emit(project, lower_task(project))
 
 

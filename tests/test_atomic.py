@@ -8,17 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from compiler import contracts
+from compiler.edge.archive import open_spool
 from compiler.edge.read_tree import read_bytes, read_digests, read_manifest
 from compiler.edge.write_tree import digest_files, write_tree
 from compiler.output.diff import diff_digests
 from compiler.output.file_set import FileSet
 from compiler.output.manifest import make_manifest
-from tests.projects import SCORER, files_of, write_project
+from tests.projects import SCORER, compiled_of, write_project
 from tests.stopped_writer import NEW, OLD
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,7 +89,10 @@ class Project:
             for i in range(200):
                 (scorer / f"{name}-{i}.txt").write_text(f"{name}\n" * 200)
             (scorer / "both.bin").write_bytes(name.encode() * 500_000)
-        self.files = {name: files_of(build) for name, build in self.builds.items()}
+        self.spools = {name: open_spool(folder) for name in self.builds}
+        self.files = {
+            name: compiled_of(build, self.spools[name]).files for name, build in self.builds.items()
+        }
         self.write("old")
 
     def write(self, name: str) -> None:
@@ -121,8 +126,11 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return Project(tmp_path_factory.mktemp("atomic"))
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    made = Project(tmp_path_factory.mktemp("atomic"))
+    yield made
+    for spool in made.spools.values():
+        spool.close()
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +191,7 @@ def test_stopped_before_there_was_an_output(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         assert not place.exists() or read_manifest(place) is not None
-    files = files_of(build)
-    write_tree("org/small", files, place)
+    with open_spool(tmp_path) as spool:
+        write_tree("org/small", compiled_of(build, spool).files, place)
     assert beside(place) == []
     assert os.listdir(place.parent) == ["out"]

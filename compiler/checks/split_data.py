@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
+from compiler.diagnostics.span import Span
 from compiler.diagnostics.suggest import suggest_name
 from compiler.ir.build import ModeA, Split
 from compiler.ir.project import Inputs
@@ -21,17 +22,19 @@ def check_split_data(inputs: Inputs) -> Iterator[Diagnostic]:
         if split.name not in found:
             yield _missing(inputs, split, sorted(found))
         elif found[split.name].whole and not found[split.name].ids:
-            yield _empty(inputs, split, found[split.name].file)
+            yield _empty(inputs, split.name, _place(inputs, split), found[split.name].file)
     for name in sorted(set(found) - {split.name for split in build.splits}):
         place = found[name].place
-        if is_split_name(name):
-            yield diagnostic("MOR206", place, split=name)
-        else:
+        if not is_split_name(name):
             yield diagnostic("MOR316", place, name=name)
+        elif found[name].whole and not found[name].ids:
+            yield _empty(inputs, name, place, found[name].file)
+        else:
+            yield diagnostic("MOR206", place, split=name)
 
 
 def _missing(inputs: Inputs, split: Split, known: list[str]) -> Diagnostic:
-    place = inputs.build.places.value(*split.path, "split")
+    place = _place(inputs, split)
     near = suggest_name(split.name, known)
     what = "data" if isinstance(inputs.build, ModeA) else "a partition"
     listed = f"there is {what} for: {', '.join(known) or 'no split'}"
@@ -42,8 +45,11 @@ def _missing(inputs: Inputs, split: Split, known: list[str]) -> Diagnostic:
     return diagnostic("MOR229", place, split=split.name, hint=hint)
 
 
-def _empty(inputs: Inputs, split: Split, file: str) -> Diagnostic:
-    place = inputs.build.places.value(*split.path, "split")
+def _empty(inputs: Inputs, name: str, place: Span, file: str) -> Diagnostic:
     if isinstance(inputs.build, ModeA):
-        return diagnostic("MOR315", place, split=split.name, file=file)
-    return diagnostic("MOR220", place, split=split.name)
+        return diagnostic("MOR315", place, split=name, file=file)
+    return diagnostic("MOR220", place, split=name)
+
+
+def _place(inputs: Inputs, split: Split) -> Span:
+    return inputs.build.places.value(*split.path, "split")

@@ -12,6 +12,7 @@ from typing import IO, Any
 import click
 
 from compiler import pipeline
+from compiler.cli.progress import show_writes
 from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
 from compiler.edge.archive import open_spool
@@ -118,8 +119,11 @@ def compile_input(
     With ``keep``, a folder or one to be, the files can be written: what is too large for memory is
     kept on its disk meanwhile. ``look`` may have more to say about the files: all is printed once.
     """
-    ending = click.get_current_context().with_resource
-    read = _Reading(given=given, spool=None if keep is None else ending(open_spool(keep)))
+    spool = None
+    if keep is not None:
+        kept = click.get_current_context().with_resource(open_spool(keep))
+        spool = show_writes(kept, quiet=given.quiet)
+    read = _Reading(given=given, spool=spool)
     outcome = read.run()
     if outcome is not None and look is not None:
         read.found.extend(look(outcome.files))

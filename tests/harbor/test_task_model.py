@@ -76,11 +76,7 @@ def test_harbor_loads_the_inner_tasks_of_the_starter(harbor_python: Path, folder
         ("task.toml", ('schema_version = "1.4"', 'shema_version = "1.4"'), "shema_version"),
         ("task.toml", ("[agent]", "[agents]"), "agents"),
         ("task.toml", ('user = "agent"', 'usr = "agent"'), "agent.usr"),
-        (
-            "task.toml",
-            ('finalize", service = ', 'finalize", sevice = '),
-            "verifier.collect.0.sevice",
-        ),
+        ("task.toml", ('service = "main"', 'sevice = "main"'), "verifier.collect.0.sevice"),
         ("task.toml", ("destination = ", "destinaton = "), "artifacts.0.destinaton"),
         ("task.toml", ("workdir = ", "work_dir = "), "environment.work_dir"),
         ("run/job.yaml", ("n_attempts:", "n_attemps:"), "n_attemps"),

@@ -35,8 +35,8 @@ MODE_A = [case for case in list_cases(OK) if plan_of(case).get("mode") == "A"]
 @pytest.mark.parametrize("case", MODE_A)
 def test_the_hook_and_the_evaluator_count_alike(case: str) -> None:
     config = tomllib.loads((OK / case / "expected/task.toml").read_text("utf-8"))
-    (hook,) = config["verifier"]["collect"]
-    assert hook["service"] == "eval-sidecar"
+    hooks = config["verifier"]["collect"]
+    (hook,) = (h for h in hooks if h["service"] == "eval-sidecar")
     # What the hook waits beyond is for an evaluator that is just starting again.
     counted = finalise_seconds(decode_plan(plan_of(case))) + 60.0
     written = "\nverifier_timeout:" in (OK / case / "input/build.yaml").read_text("utf-8")

@@ -132,7 +132,8 @@ def test_what_task_toml_says(files: FileSet) -> None:
     assert config["schema_version"] == "1.4"
     assert config["agent"]["timeout_sec"] == 7200.0
     assert config["verifier"]["environment_mode"] == "shared"
-    (collect,) = config["verifier"]["collect"]
+    dismiss, collect = config["verifier"]["collect"]
+    assert (dismiss["service"], dismiss["user"]) == ("main", "root")
     assert collect["service"] == "eval-sidecar"
     assert collect["command"] == "/usr/local/bin/mooring finalize"
     assert collect["timeout_sec"] > 0

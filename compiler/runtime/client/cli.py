@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import cancel, evaluate, guide, results, reward, status, submit, wait_job
+from . import cancel, dismiss, evaluate, guide, results, reward, status, submit, wait_job
 from .errors import USAGE, WORLD, ClientError, Stopped
 from .plan import DEFAULT
 from .text import shown
 
 # Those of the optimiser; each can answer in JSON.
 COMMANDS = (evaluate, wait_job, status, results, submit, cancel)
+# Those of the harness, which runs them as root once the optimiser is done.
+HARNESS = (dismiss, reward)
 
 
 def main(words: Sequence[str]) -> int:
@@ -101,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         required=True, dest="command", metavar="COMMAND", title="commands", prog="mooring"
     )
-    for command in (*COMMANDS, reward):
+    for command in (*COMMANDS, *HARNESS):
         own = commands.add_parser(
             command.NAME,
             help=command.SUMMARY,
@@ -111,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         command.add_arguments(own)
-        _add_common(own, json_too=command is not reward)
+        _add_common(own, json_too=command in COMMANDS)
         own.set_defaults(run=command.run)
     return parser
 

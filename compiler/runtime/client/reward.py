@@ -9,16 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from .api import Answered, Evaluator, Unreachable, find_evaluator
+from .dismiss import end_agent
 from .errors import USAGE, WORLD, ClientError
-from .plan import read_plan
-from .processes import end_processes
 from .safe_file import SafeFolder
 from .text import shown
 
@@ -56,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _fill(folder: SafeFolder, name: str, plan: Path) -> None:
     """Write the file, or leave no reward at all, whatever the agent had put there."""
     try:
-        _end_agent(plan)
+        end_agent(plan)
         _clear(folder, name)
         rewards = rewards_of(_fetch(find_evaluator()))
         folder.write(name, (json.dumps(rewards, allow_nan=False) + "\n").encode())
@@ -64,12 +62,6 @@ def _fill(folder: SafeFolder, name: str, plan: Path) -> None:
         _clear(folder, name)
         raise
     print(f"{shown(name)}: {shown(json.dumps(rewards))}")
-
-
-def _end_agent(plan: Path) -> None:
-    uid = read_plan(plan).agent_uid
-    if os.geteuid() == 0:
-        end_processes(uid)
 
 
 def _clear(folder: SafeFolder, name: str) -> None:

@@ -32,6 +32,12 @@ class SafeFolder:
         os.rename(name, aside, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
         self._discard(aside)
 
+    def empty(self) -> None:
+        """Have nothing in it. Links go first: the most folders can do is to take time."""
+        entries = list(os.scandir(self._descriptor))
+        for entry in sorted(entries, key=lambda entry: entry.is_dir(follow_symlinks=False)):
+            self.remove(entry.name)
+
     def write(self, name: str, content: bytes) -> None:
         """Put a new file under the name in one step, readable by all, whatever is there now."""
         temporary = f".mooring-{secrets.token_hex(8)}"

@@ -17,8 +17,10 @@ MEMORY_BYTES = 2 * 1024**3
 CHUNK = 256 * 1024
 _STDERR_BYTES = 8 * 1024
 # Set in the child before git starts: a preexec_fn is not safe in a process with threads.
+# The soft limit on processor time sends a signal of its own: whoever sees it knows the cause.
 _LIMITED = (
-    'ulimit -c 0 && ulimit -v "$1" && ulimit -f "$2" && ulimit -t "$3" && shift 3 && exec "$@"'
+    'ulimit -c 0 && ulimit -v "$1" && ulimit -f "$2" && ulimit -S -t "$3" && ulimit -H -t "$4"'
+    ' && shift 4 && exec "$@"'
 )
 
 
@@ -69,10 +71,12 @@ class Git:
             watch.finish()
         if watch.timed_out or process.returncode != 0:
             stderr = watch.stderr.decode("utf-8", "replace")
-            raise GitFailed(words[0], process.returncode, stderr, timed_out=watch.timed_out)
+            timed_out = watch.timed_out or process.returncode == -signal.SIGXCPU
+            raise GitFailed(words[0], process.returncode, stderr, timed_out=timed_out)
 
     def _start(self, words: tuple[str, ...], stdin: int, seconds: float) -> subprocess.Popen[bytes]:
-        limits = (MEMORY_BYTES // 1024, self.file_bytes // 512 + 1, int(seconds) + 1)
+        processor = int(seconds) + 1
+        limits = (MEMORY_BYTES // 1024, self.file_bytes // 512 + 1, processor, processor + 5)
         argv = ["/bin/sh", "-c", _LIMITED, "sh", *map(str, limits), "git", *words]
         return subprocess.Popen(
             argv,

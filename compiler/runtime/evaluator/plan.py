@@ -173,7 +173,7 @@ _PLAN_KEYS = (
 
 def decode_plan(value: object) -> Plan:
     """Typed plan of parsed JSON, with every reference between its parts checked."""
-    top = Fields(_completed(value), "plan", _PLAN_KEYS)
+    top = Fields(value, "plan", _PLAN_KEYS)
     for key, constant in (
         ("plan_version", PLAN_VERSION),
         ("service", "eval-sidecar"),
@@ -205,24 +205,6 @@ def decode_plan(value: object) -> Plan:
         secrets=top.list("secrets", lambda item, place: text_of(item, place, _VARIABLE)),
     )
     _check_references(plan)
-    return plan
-
-
-def _completed(value: object) -> object:
-    """The plan with the keys that a compiler of today may leave out, in what they mean there."""
-    if not isinstance(value, dict):
-        return value
-    plan = {"deterministic": False, "submit_enabled": False, "score_baseline": False, **value}
-    common: dict[str, dict[str, object]] = {
-        "splits": {"min_samples": 1},
-        "budgets": {"max_samples_per_run": None},
-        "targets": {"sample_ids": None},
-    }
-    for key, missing in common.items():
-        if isinstance(plan.get(key), list):
-            plan[key] = [{**missing, **i} if isinstance(i, dict) else i for i in plan[key]]
-    if isinstance(plan.get("selection"), dict):
-        plan["selection"] = {"mode": "auto_best", "baseline_floor": False, **plan["selection"]}
     return plan
 
 

@@ -4,8 +4,8 @@ One forked child does all three with the rights of the sample's user, so that th
 never touches what candidate code made. The child's *effective* user is the sample's: it may signal
 the sample's processes and remove its files. Its real and saved user is the slot's janitor, which
 no candidate code has: so the sample can neither signal nor trace it, and no race with a process
-that kills whatever it can is to be won or lost. It is forked before the sample's program starts:
-no sample can use up what it needs, and its start costs no time afterwards.
+that kills whatever it can is to be won or lost. It is forked before the sample's program starts,
+and waits as root: no sample can use up what it needs, and its start costs no time afterwards.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from . import frames, ipc
 from .output import Output, read_output
-from .processes import end_child, end_processes, keep_status
+from .processes import end_child, end_processes, keep_status, kill_reachable
 from .seal import Bounds, UnsealableError, open_tree
 from .slots import Slot, clear
 from .wipe import OPEN_FOLDER, Wipe
@@ -102,7 +102,7 @@ def _carry_out(ground: Ground, slot: Slot, order: Order, janitor: Janitor | None
         try:
             return janitor.obey(order)
         except GoneError:
-            # Another slot's order to kill may have met it: it has the same user.
+            # The kernel ends processes when memory runs out; nothing was done yet.
             pass
     return Janitor(ground, slot).obey(order)
 
@@ -183,10 +183,10 @@ def _work(ground: Ground, slot: Slot, orders: int, reports: int) -> None:
     fields: dict[str, Any]
     data = b""
     try:
-        become(slot)
         order = _read_order(orders)
         if order is None:
             return
+        become(slot, order.kill)
         report = _obey(ground, slot, order)
         data = report.output.data
         fields = {"output": report.output.state, "foreign": sorted(report.foreign)}
@@ -197,14 +197,20 @@ def _work(ground: Ground, slot: Slot, orders: int, reports: int) -> None:
         writer.write(frames.encode_frame(fields, data))
 
 
-def become(slot: Slot) -> None:
-    """Gives up root for good: effective rights of the sample's user, identity of the janitor."""
+def become(slot: Slot, kill: bool) -> None:
+    """Gives up root for good: effective rights of the sample's user, identity of the janitor.
+
+    A process of the sample's could slow this one down from now on, and no more than that; so it
+    is killed at once, and this one was root's until now.
+    """
+    os.umask(0o077)
     os.setgroups([])
     os.setresgid(slot.uid, slot.uid, slot.uid)
     os.setresuid(slot.janitor, slot.uid, slot.janitor)
+    if kill:
+        kill_reachable()
     if os.getresuid() != (slot.janitor, slot.uid, slot.janitor):
         os._exit(1)
-    os.umask(0o077)
 
 
 def _read_order(orders: int) -> Order | None:
@@ -251,7 +257,8 @@ def _open_tree(wipe: Wipe, path: str, uid: int, bounds: Bounds) -> str | None:
 def _sweep(wipe: Wipe, path: str, uid: int) -> None:
     try:
         folder = os.open(path, OPEN_FOLDER)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # Where its user may not go, that user left nothing.
         return
     wipe.sweep(folder, uid)
     os.close(folder)

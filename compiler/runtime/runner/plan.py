@@ -81,8 +81,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def decode_plan(value: Any) -> Plan:
     """Typed plan of decoded JSON; PlanError on anything missing, unknown or of another type."""
-    if isinstance(value, dict):
-        value = {**_EARLIER, **value}
     fields = _object(value, "the plan", _FIELDS)
     if fields["plan_version"] != PLAN_VERSION or isinstance(fields["plan_version"], bool):
         raise PlanError(f"plan_version: expected {PLAN_VERSION}")
@@ -112,8 +110,6 @@ _FIELDS = frozenset(
     {"plan_version", "service", "socket", "candidates", "slots", "uid_base", "command"}
     | {"sample_timeout", "setup", "setup_timeout", "scratch", "environment", "secrets", "limits"}
 )
-# What a plan means that was compiled before these keys were.
-_EARLIER: dict[str, Any] = {"setup": None, "setup_timeout": 600, "secrets": []}
 # Smallest and largest value of each limit.
 _LIMITS: dict[str, tuple[int, int]] = {
     "output_bytes": (1, MAX_BODY),

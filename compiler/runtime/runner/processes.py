@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -20,16 +21,19 @@ def end_processes(uid: int, deadline: float) -> None:
         raise WipeError("only the sample's own user may end its processes")
     pause = 0.0002
     while True:
-        try:
-            os.kill(-1, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+        kill_reachable()
         if not is_alive(uid):
             return
         if time.monotonic() > deadline:
             raise WipeError(f"processes of user {uid} do not end")
         time.sleep(pause)
         pause = min(pause * 2, 0.02)
+
+
+def kill_reachable() -> None:
+    """Kills all that this process may, but for itself; for root that would be everything."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
 
 
 def is_alive(uid: int) -> bool:

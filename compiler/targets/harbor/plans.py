@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from compiler import contracts
-from compiler.ir.build import Access, Budget, ModeA, ModeB, Recipient, Target
+from compiler.ir.build import Access, Budget, ModeA, ModeB, Recipient, Target, Task
 from compiler.ir.project import Project
 from compiler.passes.lower_task import slot_folder
 
@@ -172,7 +172,7 @@ def lower_runner_plan(project: Project) -> dict[str, Any]:
         "uid_base": contracts.SAMPLE_UID_BASE,
         **what,
         "setup": None if setup is None else list(setup),
-        "setup_timeout": contracts.SETUP_SECONDS,
+        "setup_timeout": setup_seconds(build),
         "scratch": list(_SCRATCH),
         "environment": _SAMPLE_ENVIRONMENT,
         "secrets": list(build.secrets_to(Recipient.CANDIDATE)),
@@ -185,6 +185,12 @@ def lower_runner_plan(project: Project) -> dict[str, Any]:
             "tree_bytes": contracts.TREE_BYTES,
         },
     }
+
+
+def setup_seconds(build: Task) -> float:
+    """The bound of a candidate's setup: well below an evaluation's, so that one that stalls is seen
+    to be the candidate's and not taken for the machinery's."""
+    return min(contracts.SETUP_SECONDS, build.limits.evaluation / 2)
 
 
 def lower_workbench_plan(project: Project) -> dict[str, Any]:

@@ -10,6 +10,14 @@ from compiler.ir.task_plan import TaskPlan
 
 SCHEMA_VERSION: Final = "1.4"
 HEADER: Final = "# Written by `mooring compile`. Change the build file and compile again.\n"
+# Harbor redirects what it runs as root to a name in the folder of the reward, and writes a manifest
+# and what it collects beside what the agent left: no link of the agent's may be there.
+DISMISS: Final = (
+    f"{contracts.COMMAND} dismiss --empty {contracts.VERIFIER_LOGS}"
+    f" --remove {contracts.ARTIFACT_LOGS}/manifest.json"
+    f" --remove {contracts.ARTIFACT_LOGS}/mooring-session"
+)
+DISMISS_SECONDS: Final = 120.0
 
 
 def lower_task_config(project: Project, plan: TaskPlan) -> dict[str, Any]:
@@ -28,12 +36,19 @@ def lower_task_config(project: Project, plan: TaskPlan) -> dict[str, Any]:
         "verifier": {
             "timeout_sec": plan.timeouts.verifier.seconds,
             "environment_mode": "shared",
+            # Harbor runs those of main first.
             "collect": [
+                {
+                    "command": DISMISS,
+                    "service": contracts.MAIN,
+                    "user": "root",
+                    "timeout_sec": DISMISS_SECONDS,
+                },
                 {
                     "command": f"{contracts.COMMAND} finalize",
                     "service": contracts.EVALUATOR,
                     "timeout_sec": plan.timeouts.finalize.seconds,
-                }
+                },
             ],
         },
         "environment": {

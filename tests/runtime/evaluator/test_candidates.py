@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,6 +30,7 @@ from compiler.runtime.evaluator.plan import Plan, decode_plan
 from tests.git_oddities import run_git
 from tests.runtime.baseline.archives import Source, make_repository, make_source
 from tests.runtime.evaluator.bundles import Pack, bundle, entry, varint
+from tests.runtime.evaluator.house import plan_of
 
 FILES = {
     ".gitattributes": b"*.txt text eol=crlf\nhidden export-ignore\nsubst export-subst\n* ident\n",
@@ -42,36 +42,8 @@ FILES = {
 
 def make_plan(source: Source, **limits: int) -> Plan:
     bounds = {"bundle_bytes": 1 << 20, "tree_bytes": 4 << 20, "output_bytes": 1, "git_seconds": 20}
-    document: dict[str, Any] = {
-        "plan_version": 1,
-        "service": "eval-sidecar",
-        "mode": "A",
-        "task": "org/name",
-        "baseline": source.plan,
-        "listen": {"host": "127.0.0.1", "port": 8000},
-        "paths": {
-            "admin": "/admin",
-            "results": "/results",
-            "runner_socket": "/socket",
-            "data": "/data",
-            "scorer": "/scorer",
-            "scorer_python": "/python",
-        },
-        "input_fields": ["question"],
-        "splits": [{"name": "test", "access": "viewable", "file": "test.jsonl", "samples": 1}],
-        "scorer": {"module": "scorer", "function": "score"},
-        "budgets": [],
-        "selection": {"split": "test", "rescore_top_k": 1},
-        "targets": [{"split": "test", "reward_key": "reward"}],
-        "failure_value": 0.0,
-        "timeout": 60,
-        "sample_timeout": 60,
-        "scorer_timeout": 60,
-        "max_concurrency": 1,
-        "read_only_paths": [],
-        "limits": {**bounds, **limits},
-        "secrets": [],
-    }
+    base = plan_of(Path("/srv/task"), "a" * 40, "b" * 40)
+    document = {**base, "baseline": source.plan, "limits": {**bounds, **limits}}
     return decode_plan(document)
 
 
@@ -491,6 +463,20 @@ def test_sizes_that_lie(store: CandidateStore, folder: Path) -> None:
         head = pack.commit(pack.tree([]))
         pack.add_raw(entry(3, b"hello", size))
         assert refuse(store, folder, pack.to_bundle(head)).code == "bad_objects"
+
+
+def test_git_that_used_up_its_processor_time_was_too_slow(
+    store: CandidateStore, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its limit can end it before the clock does, on a machine that is busy elsewhere."""
+    fake = tmp_path / "bin" / "git"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\nkill -XCPU $$\n")
+    fake.chmod(0o755)
+    pack = Pack()
+    head = pack.commit(pack.tree([]))
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    assert refuse(store, folder, pack.to_bundle(head)).code == "too_slow"
 
 
 def test_a_bomb_is_bounded(

@@ -370,25 +370,3 @@ def test_a_scorer_that_crashes_on_some_outputs(house: House) -> None:
     (house.root / "scorer" / "scorer.py").write_text(text + "    return 1.0\n")
     outcomes, _ = evaluate(house, lambda request, _: right(request))
     assert kinds(outcomes) == {"Scored": 6, "Failed": 4}
-
-
-@pytest.mark.bench
-def test_bench_own_overhead(house: House, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a sample costs with a candidate and a runner that take no time."""
-    house.plan["max_concurrency"] = 1
-    plan = house.decoded()
-    samples = read_samples(plan)["validation"] * 50
-
-    async def run() -> float:
-        runner = FakeRunner(plan.paths.runner_socket, lambda request, _: right(request))
-        async with runner.running():
-            backend = backend_of(plan, Store())
-            started = time.monotonic()
-            await backend.evaluate(TREE, samples)
-            seconds = time.monotonic() - started
-            await backend.close()
-            return seconds
-
-    seconds = asyncio.run(run())
-    with capsys.disabled():
-        print(f"\nthe evaluator itself takes {seconds / len(samples) * 1e3:.2f} ms a sample")

@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import stat
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,6 @@ from .fakes import right, scripted_runner
 from .house import (
     ADDING,
     SAMPLES,
-    SCORER,
     WRONG,
     Evaluator,
     House,
@@ -31,7 +29,6 @@ from .house import (
     open_unhealthy,
     rows,
     short_folder,
-    solve,
     start_evaluator,
     wait_for,
 )
@@ -419,57 +416,3 @@ def test_sigterm_while_samples_run_ends_soon(house: House) -> None:
         started = time.monotonic()
         assert evaluator.stop() == 0
         assert time.monotonic() - started < 8
-
-
-@pytest.mark.bench
-@needs_root
-def test_bench_overhead_and_status(
-    house: House, box: Box, capsys: pytest.CaptureFixture[str]
-) -> None:
-    number = 200
-    lines = [json.dumps({"left": n, "right": n, "answer": 2 * n}) + "\n" for n in range(number)]
-    (house.root / "data" / "train.jsonl").write_text("".join(lines))
-    house.plan["splits"][0]["samples"] = number
-    house.plan.update(budgets=[], max_concurrency=1)
-    house.plan["paths"]["runner_socket"] = box.plan["socket"]
-    candidate = solve('values["left"] + values["right"]')
-    with open_evaluator(house) as evaluator:
-        commit = house.commit(candidate)
-        evaluator.measure("validation", commit)
-        started = time.monotonic()
-        evaluator.measure("train", commit)
-        whole = (time.monotonic() - started) / number
-        alone = _alone(house)
-        statuses = _status_rate(evaluator)
-    with capsys.disabled():
-        print(f"\na sample {whole * 1e3:.1f} ms, its process alone {alone * 1e3:.1f} ms,")
-        print(f"so the overhead is {(whole - alone) * 1e3:.1f} ms; status {statuses:.0f} a second")
-    assert SCORER
-
-
-def _alone(house: House) -> float:
-    """Seconds of the candidate's own process, started in the cheapest way."""
-    import subprocess
-
-    given, output = house.root / "input.json", house.root / "output.json"
-    given.write_text('{"left": 1, "right": 2}')
-    script = str(house.work / "solve.py")
-    command = ["/usr/bin/python3", "-I", "-S", script, str(given), str(output)]
-    times = []
-    for _ in range(50):
-        started = time.monotonic()
-        subprocess.run(command, check=True)
-        times.append(time.monotonic() - started)
-    return statistics.median(times)
-
-
-def _status_rate(evaluator: Evaluator) -> float:
-    port = evaluator.house.plan["listen"]["port"]
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    started = time.monotonic()
-    for _ in range(1000):
-        connection.request("GET", "/status")
-        connection.getresponse().read()
-    rate = 1000 / (time.monotonic() - started)
-    connection.close()
-    return rate

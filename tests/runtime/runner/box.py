@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -204,25 +204,35 @@ def start_daemon(root: Path, plan: dict[str, Any]) -> subprocess.Popen[bytes]:
 
 @contextmanager
 def open_box(slots: int = 2, **changes: Any) -> Iterator[Box]:
-    """A daemon that lives as long as the context; afterwards nothing of it may be left."""
+    """A daemon that lives as long as the context; afterwards nothing of it may be left.
+
+    `tmpfs` and `candidates_tmpfs` are options of a file system in memory for all of the box, as a
+    container has it, and for the candidates' folder alone.
+    """
     root = Path(tempfile.mkdtemp(prefix="mooring-runner-", dir="/srv"))
-    root.chmod(0o755)
-    tmpfs = changes.pop("candidates_tmpfs", None)
+    whole, part = changes.pop("tmpfs", None), changes.pop("candidates_tmpfs", None)
     plan = make_plan(root, slots, **changes)
-    make_places(plan)
-    if tmpfs:
-        mount = ["mount", "-t", "tmpfs", "-o", f"{tmpfs},mode=0755", "tmpfs", plan["candidates"]]
-        subprocess.run(mount, check=True)
-    box = Box(root, plan, start_daemon(root, plan))
-    try:
-        yield box
-        box.disconnect()
-    finally:
-        box.process.send_signal(signal.SIGTERM)
-        code = box.process.wait(timeout=20)
-        if tmpfs:
-            subprocess.run(["umount", "-l", plan["candidates"]], check=True)
-        left = processes_of(box.uids())
-        shutil.rmtree(root)
+    with ExitStack() as ends:
+        ends.callback(shutil.rmtree, root)
+        mount_tmpfs(whole, root, ends)
+        root.chmod(0o755)
+        make_places(plan)
+        mount_tmpfs(part, Path(plan["candidates"]), ends)
+        box = Box(root, plan, start_daemon(root, plan))
+        try:
+            yield box
+        finally:
+            box.disconnect()
+            box.process.send_signal(signal.SIGTERM)
+            code = box.process.wait(timeout=20)
+            left = processes_of(box.uids())
     assert code == 0
     assert not left
+
+
+def mount_tmpfs(options: str | None, path: Path, ends: ExitStack) -> None:
+    """Mounts one until the stack is closed; nothing without options."""
+    if options is not None:
+        mount = ["mount", "-t", "tmpfs", "-o", f"{options},mode=0755", "tmpfs", str(path)]
+        subprocess.run(mount, check=True)
+        ends.callback(subprocess.run, ["umount", "-l", str(path)], check=True)

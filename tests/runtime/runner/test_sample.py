@@ -443,28 +443,6 @@ for index in range(10 ** 9):
     assert not traces_of(shared_box.uids())
 
 
-@pytest.mark.bench
-def test_overhead_of_a_sample(needs_root: None) -> None:
-    with open_box(slots=1, command=["/bin/true"]) as box:
-        tree, client = box.put({"solve.py": ""}), box.connect()
-        for _ in range(10):
-            client.sample(tree)
-        ours, inner, plain = [], [], []
-        for _ in range(100):
-            started = time.perf_counter()
-            inner.append(client.sample(tree)[0]["seconds"])
-            middle = time.perf_counter()
-            subprocess.run(["/bin/true"], check=True)
-            ours.append(middle - started)
-            plain.append(time.perf_counter() - middle)
-    median, alone, own = (sorted(each)[50] * 1000 for each in (ours, plain, inner))
-    print(
-        f"a sample of /bin/true: {median:.1f} ms, {own:.1f} of them its own; "
-        f"alone {alone:.1f} ms; overhead {median - alone:.1f} ms"
-    )
-    assert median - alone < 50
-
-
 def test_runs_on_the_python_that_is_there() -> None:
     """The part is its folder alone: no package around it, no site, nothing of the environment."""
     folder = Path(sys.modules["compiler.runtime.runner.frames"].__file__ or "").parent
