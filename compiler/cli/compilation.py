@@ -88,6 +88,10 @@ def _parse_param(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise click.BadParameter(f"`{text}` is not NAME=VALUE", param_hint="--param")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise click.BadParameter(f"{text!a} is not UTF-8", param_hint="--param") from error
     return name, value
 
 

@@ -59,7 +59,6 @@ NESTED_REQUIREMENT: Final = "harbor==0.24.0"
 WAIT_MULTIPLIER: Final = 1.0
 MIN_WAIT: Final = 1.0
 MAX_WAIT: Final = 60.0
-_UNITS: Final = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 def fill_defaults(file: BuildFile) -> Build:
@@ -243,15 +242,7 @@ def _resources(task: TaskEntry, service: str) -> Resources:
     entry: ResourcesEntry | None = dict(task.resources).get(service)
     if entry is None:
         return Resources()
-    memory = None if entry.memory is None else bytes_of(entry.memory)
-    return Resources(cpus=entry.cpus, memory=memory, pids=entry.pids)
-
-
-def bytes_of(amount: int | str) -> int:
-    """Bytes of ``512``, ``"512m"`` or ``"2g"``; the units are of 1024, as Docker has them."""
-    text = str(amount).lower()
-    unit = text[-1] if text[-1] in _UNITS else "b"
-    return int(text.rstrip("bkmg")) * _UNITS[unit]
+    return Resources(cpus=entry.cpus, memory=entry.memory, pids=entry.pids)
 
 
 def _fill_limits(task: TaskEntry) -> Limits:

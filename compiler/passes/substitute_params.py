@@ -44,7 +44,8 @@ def substitute_params(
         data["params"] = declared
         run.refuse_in_params(defaults)
     run.check_given(given)
-    return replace(document, data=data), tuple(run.found)
+    filled = replace(document, data=data, plain={**document.plain, **run.plain})
+    return filled, tuple(run.found)
 
 
 def _texts(defaults: Mapping[str, Any], document: Document) -> dict[str, str]:
@@ -67,6 +68,7 @@ class _Substitution:
     declared: Mapping[str, Any]
     found: list[Diagnostic] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
+    plain: dict[Path, str] = field(default_factory=dict)
 
     def walk(self, value: Any, path: Path) -> Any:
         if isinstance(value, dict):
@@ -81,6 +83,7 @@ class _Substitution:
         place = self.document.places.value(*path)
         replaced = _REFERENCE.sub(lambda match: self.reference(match, place), text)
         if replaced != text and path in self.document.plain:
+            self.plain[path] = replaced
             return type_plain(replaced)
         return replaced
 

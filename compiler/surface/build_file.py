@@ -65,10 +65,10 @@ class RunnerEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourcesEntry:
-    """One mapping of ``resources``; memory as written."""
+    """One mapping of ``resources``; memory in bytes."""
 
     cpus: float | None
-    memory: int | str | None
+    memory: int | None
     pids: int | None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
@@ -22,9 +23,11 @@ from compiler.surface.build_file import (
     TaskEntry,
 )
 from compiler.surface.duration import parse_duration
+from compiler.surface.memory import parse_memory
 from compiler.surface.modes import check_modes
 from compiler.surface.schema_check import check_schema
 
+_MEMORY: Final = tuple(("resources", name, "memory") for name in ("main", "evaluator", "runner"))
 _DURATIONS: Final = (
     ("timeout",),
     ("sample_timeout",),
@@ -35,8 +38,13 @@ _DURATIONS: Final = (
     ("harbor", "retry", "max_wait"),
 )
 
+# What an amount is called, and how to write one.
+_A_DURATION: Final = ("duration", "write 90s, 30m or 2h")
+_AN_AMOUNT: Final = ("amount of memory", "write 512m or 2g")
+
 type _Data = dict[str, Any]
 type _Seconds = dict[tuple[str, ...], float]
+type _Bytes = dict[tuple[str, ...], int]
 
 
 def decode_build(document: Document) -> tuple[BuildFile | None, tuple[Diagnostic, ...]]:
@@ -48,7 +56,9 @@ def decode_build(document: Document) -> tuple[BuildFile | None, tuple[Diagnostic
         found = (*found, *modes)
     if found:
         return None, found
-    seconds, found = _decode_durations(document)
+    seconds, problems = _decode_amounts(document, _DURATIONS, parse_duration, _A_DURATION)
+    memory, more = _decode_amounts(document, _MEMORY, parse_memory, _AN_AMOUNT)
+    found = (*problems, *more)
     if found:
         return None, found
     data = document.data
@@ -57,25 +67,32 @@ def decode_build(document: Document) -> tuple[BuildFile | None, tuple[Diagnostic
         name=data["name"],
         description=data.get("description"),
         params=tuple(data.get("params", ())),
-        task=_decode_task(data, seconds) if "agent_repo" in data else None,
+        task=_decode_task(document, seconds, memory) if "agent_repo" in data else None,
     )
     return file, ()
 
 
-def _decode_durations(document: Document) -> tuple[_Seconds, tuple[Diagnostic, ...]]:
-    seconds: _Seconds = {}
+def _decode_amounts[T](
+    document: Document,
+    paths: tuple[tuple[str, ...], ...],
+    parse: Callable[[Any], T],
+    names: tuple[str, str],
+) -> tuple[dict[tuple[str, ...], T], tuple[Diagnostic, ...]]:
+    decoded: dict[tuple[str, ...], T] = {}
     found = []
-    for path in _DURATIONS:
+    what, hint = names
+    for path in paths:
         value = _value_at(document.data, path)
         if value is None:
             continue
         try:
-            seconds[path] = parse_duration(value)
+            decoded[path] = parse(value)
         except ValueError as error:
-            problem = f"`{value}` is not a usable duration: {error}"
-            place = document.places.value(*path)
-            found.append(diagnostic("MOR115", place, problem=problem, hint="write 90s, 30m or 2h"))
-    return seconds, tuple(found)
+            problem = f"`{value}` is not a usable {what}: {error}"
+            found.append(
+                diagnostic("MOR115", document.places.value(*path), problem=problem, hint=hint)
+            )
+    return decoded, tuple(found)
 
 
 def _value_at(data: Any, path: tuple[str, ...]) -> Any:
@@ -84,7 +101,8 @@ def _value_at(data: Any, path: tuple[str, ...]) -> Any:
     return data if data != {} else None
 
 
-def _decode_task(data: _Data, seconds: _Seconds) -> TaskEntry:
+def _decode_task(document: Document, seconds: _Seconds, memory: _Bytes) -> TaskEntry:
+    data = document.data
     return TaskEntry(
         agent_repo=data["agent_repo"],
         agent_ref=data.get("agent_ref"),
@@ -106,13 +124,16 @@ def _decode_task(data: _Data, seconds: _Seconds) -> TaskEntry:
         score_baseline=data.get("score_baseline", False),
         baseline_floor=data.get("baseline_floor", False),
         secrets=tuple(_decode_secret(e) for e in data.get("secrets", ())),
-        agent_env=tuple((n, _text(v)) for n, v in data.get("agent_env", {}).items()),
+        agent_env=_decode_variables(document),
         base_image_main=data.get("base_image_main"),
         base_image_sidecar=data.get("base_image_sidecar"),
         runner=_decode_runner(data.get("runner", {})),
         packages=_names(data, "packages"),
         network=data.get("network"),
-        resources=tuple((n, _decode_resources(e)) for n, e in data.get("resources", {}).items()),
+        resources=tuple(
+            (n, _decode_resources(e, memory.get(("resources", n, "memory"))))
+            for n, e in data.get("resources", {}).items()
+        ),
         timeout=seconds.get(("timeout",)),
         agent_timeout=seconds.get(("agent_timeout",)),
         build_timeout=seconds.get(("build_timeout",)),
@@ -129,8 +150,16 @@ def _argv(data: _Data, key: str) -> tuple[str, ...] | None:
     return tuple(data[key]) if key in data else None
 
 
-def _text(value: str | float) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _decode_variables(document: Document) -> tuple[tuple[str, str], ...]:
+    """Numbers as they are written: 3.10 is a version to whoever writes it."""
+    found = []
+    for name, value in document.data.get("agent_env", {}).items():
+        if isinstance(value, bool):
+            found.append((name, str(value).lower()))
+        else:
+            written = document.plain.get(("agent_env", name), str(value))
+            found.append((name, value if isinstance(value, str) else written))
+    return tuple(found)
 
 
 def _decode_a(data: _Data, seconds: _Seconds) -> ModeAEntry:
@@ -218,7 +247,5 @@ def _decode_runner(entry: _Data) -> RunnerEntry:
     )
 
 
-def _decode_resources(entry: _Data) -> ResourcesEntry:
-    return ResourcesEntry(
-        cpus=entry.get("cpus"), memory=entry.get("memory"), pids=entry.get("pids")
-    )
+def _decode_resources(entry: _Data, memory: int | None) -> ResourcesEntry:
+    return ResourcesEntry(cpus=entry.get("cpus"), memory=memory, pids=entry.get("pids"))

@@ -28,9 +28,12 @@ def check_schema(document: Document, schema_name: str) -> tuple[Diagnostic, ...]
     if not isinstance(document.data, dict):
         actual = name_of_value(document.data)
         return (diagnostic("MOR105", document.places.value(), actual=actual),)
-    errors = _validator(schema_name).iter_errors(document.data)
+    errors = list(_validator(schema_name).iter_errors(document.data))
+    # Of a value of the wrong type nothing more is said.
+    mistyped = {tuple(e.absolute_path) for e in errors if e.validator == "type"}
+    told = (e for e in errors if e.validator == "type" or tuple(e.absolute_path) not in mistyped)
     schema = resources.schema(schema_name)
-    return tuple(d for error in errors for d in _explained(error, document, schema))
+    return tuple(d for error in told for d in _explained(error, document, schema))
 
 
 def name_of_value(value: Any) -> str:

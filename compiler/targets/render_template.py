@@ -36,7 +36,8 @@ def render_extended(text: str, built_in: Mapping[str, str], values: Mapping[str,
     """A user's template, which may extend the built-in ones under the names in ``built_in``.
 
     It runs in Jinja2's sandbox: no attribute that leads out of the given values, no other file.
-    Raises TemplateProblem.
+    How long it runs and how much it makes is bounded by nothing but the sandbox's longest range:
+    it is the user's own. Raises TemplateProblem.
     """
     from jinja2 import DictLoader, StrictUndefined, TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -57,5 +58,13 @@ def render_extended(text: str, built_in: Mapping[str, str], values: Mapping[str,
         line = getattr(error, "lineno", None)
         place = f" (line {line})" if line else ""
         raise TemplateProblem(f"{error.message or type(error).__name__}{place}") from error
-    except (ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise TemplateProblem(f"{type(error).__name__}: {error}") from error

@@ -277,6 +277,7 @@ def test_params_come_from_the_command_line(mooring: Mooring, build: Path) -> Non
     assert "MOR122" in mooring("check", build).err
     assert mooring("check", build, "--param", "IMAGE=a/b:c=d").code == 2
     assert mooring("check", build, "--param", "IMAGE=a/b:c").code == 0
+    assert mooring("check", build, "--param", "IMAGE=\udcff").code == 2
     ended = mooring("check", build, "--param", "IMAGE=a", "--param", "IMGE=b")
     assert ended.code == 2
     assert "did you mean `IMAGE`?" in ended.err

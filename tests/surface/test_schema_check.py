@@ -333,6 +333,11 @@ def test_images(image: str) -> None:
     assert projects.task_of({"base_image_main": image}).workbench.image == image
 
 
+@pytest.mark.parametrize("value", [0.5, "0", [], -1.5])
+def test_of_a_value_of_the_wrong_type_nothing_more_is_said(value: Any) -> None:
+    assert only_complaint({"max_concurrency": value}).code == "MOR112"
+
+
 def test_a_hostile_image_takes_no_time() -> None:
     for piece in ("a-", "a/", "a.", "a:", "a_-"):
         assert only_complaint({"base_image_main": piece * 100 + "!"}).code == "MOR114"
