@@ -40,7 +40,7 @@ def make_tong(
     shared_network: str = "",
     **other: Any,
 ) -> Json:
-    """One tong of a plan. `shared` is its container's name; without it the tong is the session's."""
+    """One tong of a plan. `shared` is the name of its container; the others are the session's."""
     container: Any = shared or [SESSION, f"-tong-{name}"]
     config_hash = other.pop("config_hash", "0" * 64)
     network: Any = shared_network if shared else SESSION_NETWORK
