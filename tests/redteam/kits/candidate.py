@@ -258,13 +258,15 @@ def leave_daemon() -> None:
         "    time.sleep(0.01)\n"
     )
     for _ in range(3):
-        if os.fork() == 0:
-            os.setsid()
+        # The kernel counts a user's processes over all containers: there may be no room for more.
+        with contextlib.suppress(OSError):
             if os.fork() == 0:
-                for descriptor in (0, 1, 2):
-                    os.close(descriptor)
-                os.execv(sys.executable, [sys.executable, "-c", script])
-            os._exit(0)
+                os.setsid()
+                if os.fork() == 0:
+                    for descriptor in (0, 1, 2):
+                        os.close(descriptor)
+                    os.execv(sys.executable, [sys.executable, "-c", script])
+                os._exit(0)
 
 
 def find() -> object:
