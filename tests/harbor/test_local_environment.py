@@ -48,7 +48,7 @@ def test_a_tasks_agent_sees_its_places_under_their_names(run_job: Harbor, tmp_pa
     """The same commands answer alike in a container: the places are the trial's own folders."""
     task = Path(shutil.copytree(CLERK / "input/tasks/visits", tmp_path / "visits"))
     (task / "solution/solve.sh").write_text(
-        'cat /app/visits.txt | wc -l\ncd / && ls -d /tests/* "$PWD"app; echo x >/app/here; ls /app\n'
+        "wc -l </app/visits.txt\nls /tests; echo x >/app/here; ls /app\n"
     )
     argv = ["harbor", "run", "-p", str(task), "-a", "oracle", "-y", "-q"]
     argv += ["-e", "local_process:LocalProcessEnvironment"]
