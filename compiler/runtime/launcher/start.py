@@ -48,6 +48,8 @@ class Job:
         if self.lock is not None and not self.lock.acquire(self.is_cancelled, self._on_wait):
             return False
         for _ in range(ATTEMPTS):
+            if self.is_cancelled():
+                return False
             self.action = find_action(self.engine, self.names, self.tong)
             if self.action.removes:
                 self.engine.remove([self.container])
