@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,20 @@ def test_recreated(house: House, found: Container) -> None:
     assert set(house.engine.there) == {"tong-hot"}
 
 
+def test_a_shared_tong_on_the_network_already_is_not_joined_again(house: House) -> None:
+    """A harness that has a network of its own: the second launch finds the tong there."""
+    house.engine.networks["corp"] = Network("corp")
+    found = running("db")
+    house.engine.there["tong-db"] = replace(found, networks={"corp": ()})
+    join = ["docker", "network", "connect", "--alias", "db", "corp", "tong-db"]
+    networks = [{"name": "corp", "owned": False, "existing": True}]
+    assert house.launch([shared(join=join, leave=None)], networks=networks) == 0
+    assert not house.calls("network")
+    house.engine.there["tong-db"] = found
+    assert house.launch([shared(join=join, leave=None)], networks=networks) == 0
+    assert house.calls("network") == [tuple(join[1:])]
+
+
 def test_a_container_of_somebody_else_stays(house: House) -> None:
     house.engine.there["tong-db"] = Container("tong-db", "running")
     assert house.launch([shared()]) == 125
@@ -260,12 +274,10 @@ def test_healthchecks(house: House, capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_a_dead_launch_left_goes_first(house: House) -> None:
     here = own_place()
     dead = f"{here.host}:{here.boot}:{here.namespace}:{2**22 + 1}:1"
-    living = f"{here.host}:{here.boot}:{here.namespace}:1:1"
     for name, owner in (("gone", dead), ("foreign", f"other{dead}")):
         labels = {NAME_LABEL: name, SESSION_LABEL: name, OWNER_LABEL: owner}
         house.engine.there[name] = Container(name, "running", labels=labels)
         house.engine.networks[f"{name}-tongs"] = Network(f"{name}-tongs", labels)
-    assert living != dead
     assert house.launch([make_tong("a", IMAGE, [])]) == 0
     assert set(house.engine.there) == {"foreign"}
     assert set(house.engine.networks) == {"foreign-tongs"}

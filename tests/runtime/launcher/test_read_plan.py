@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from compiler.runtime.launcher.errors import LaunchError
-from compiler.runtime.launcher.plan import Hole, Mode, Names, Reference
+from compiler.runtime.launcher.plan import Hole, Mode, Names, Reference, Word
 from compiler.runtime.launcher.read_plan import decode_plan, read_plan
 from tests.runtime.launcher.plans import (
     SESSION,
@@ -43,7 +43,7 @@ WRONG: list[tuple[tuple[str | int, ...], Any, str, bool]] = [
     # Where, what instead, what the message says, and whether the schema can tell as well.
     (("plan_version",), 2, "plan_version is 2", True),
     (("plan_version",), MISSING, "plan_version is None", True),
-    (("plan_version",), True, "plan_version is True", False),
+    (("plan_version",), True, "plan_version is True", True),
     (("extra",), 1, "unknown extra", True),
     (("tongs",), {}, "tongs: expected a list", True),
     (("tongs", 0, "lifecycle"), "forever", "lifecycle", True),
@@ -126,7 +126,7 @@ def test_schema_names_every_key() -> None:
 def test_holes_are_filled_and_text_is_not_searched() -> None:
     names = Names("s", "o", "/w", "/f", "-t")
     assert names.fill((Hole.SESSION, "-{session}")) == "s-{session}"
-    argv = [("docker",), (Hole.TERMINAL,), (Hole.WORKSPACE, ":/x"), ("",)]
+    argv: list[Word] = [("docker",), (Hole.TERMINAL,), (Hole.WORKSPACE, ":/x"), ("",)]
     assert names.fill_all(argv) == ("docker", "-t", "/w:/x", "")
     assert Names("s", "o", "/w", "/f", "").fill_all(argv) == ("docker", "/w:/x", "")
 
