@@ -22,6 +22,10 @@ class Refused(LaunchError):
     """It could go on, but nobody allowed it."""
 
 
+class Unknown(LaunchError):
+    """Somebody named what is not there, or what is there more than once."""
+
+
 class Stopped(Exception):
     """A signal asked the launch to end; `number` is the signal's."""
 

@@ -61,7 +61,7 @@ class House:
 
     def calls(self, *first: str) -> list[tuple[str, ...]]:
         """The changes that start with one of the words, the session's name taken out."""
-        session = next((c[1][:-6] for c in self.engine.calls if c[0] == "network create"), "-")
+        session = next((c[1][:-6] for c in self.engine.calls if c[0] == "network create"), "\0")
         cut = [tuple(w.replace(session, "S") for w in c) for c in self.engine.calls]
         return [call for call in cut if not first or call[0] in first]
 
