@@ -168,7 +168,7 @@ def test_images_without_a_shell(user: Launcher, empty_image: str) -> None:
 
 
 def test_secrets_arrive_and_are_nowhere_to_be_seen(user: Launcher) -> None:
-    """In neither argv, environment, labels, files nor logs; then the signal, and nothing is left."""
+    """Neither in argv, environment, labels, files nor logs; after a signal nothing is left."""
     (user.home / "s").write_bytes(SECRET + b"\n")
     parts = [{"text": "Bearer "}, secret("test", str(user.home / "s"))]
     value: Any = {"TOKEN": parts, "PLAIN": [{"text": "x"}]}
@@ -177,7 +177,7 @@ def test_secrets_arrive_and_are_nowhere_to_be_seen(user: Launcher) -> None:
         "hot", user.image, SERVE, secrets=value, options=options, readiness=tcp("hot", 8080)
     )
     plan = user.write(
-        [hot], harness(user.image, *SLEEP, options=["--name", f"{user.prefix}-anvil"])
+        [hot], harness(user.image, *SERVE, options=["--name", f"{user.prefix}-anvil"])
     )
     process = user.begin(plan)
     told = read_until(process, "ready after")
@@ -228,7 +228,7 @@ def test_what_a_killed_launcher_left_is_removed_and_nothing_else(user: Launcher)
     web = make_tong("web", user.image, SERVE, readiness=tcp("web", 8080))
     names = [f"{user.prefix}-{n}" for n in ("dead", "living")]
     plans = [
-        user.write([web, shared(user)], harness(user.image, *SLEEP, options=["--name", name]))
+        user.write([web, shared(user)], harness(user.image, *SERVE, options=["--name", name]))
         for name in names
     ]
     dead, living = (user.begin(plan) for plan in plans)
