@@ -10,7 +10,7 @@ import time
 from .backend import Backend
 from .ledger import Ledger
 from .offload import Lane
-from .plan import Plan
+from .plan import Plan, PlanA
 from .records import LedgerUnusable
 from .scorer import ScorerUnusable, check_scorer
 
@@ -61,7 +61,7 @@ class Watch:
     """
 
     def __init__(
-        self, plan: Plan, health: Health, backend: Backend, ledger: Ledger, books: Lane
+        self, plan: PlanA, health: Health, backend: Backend, ledger: Ledger, books: Lane
     ) -> None:
         self._plan = plan
         self._health = health

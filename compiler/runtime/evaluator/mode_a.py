@@ -12,7 +12,7 @@ from .answers import BadAnswer, decode_answer
 from .candidates import CandidateStore, MachineryFailure
 from .dataset import Sample
 from .outcomes import MOST_LOST, Failed, Lost, Outcome
-from .plan import Plan
+from .plan import PlanA
 from .runner_client import (
     Run,
     RunnerClient,
@@ -33,7 +33,7 @@ _log = logging.getLogger("mooring.evaluator")
 class ModeA:
     """Backend over a runner; see `backend.Backend`."""
 
-    def __init__(self, plan: Plan, store: CandidateStore, runner: RunnerClient) -> None:
+    def __init__(self, plan: PlanA, store: CandidateStore, runner: RunnerClient) -> None:
         self._plan = plan
         self._store = store
         self._runner = runner
@@ -54,7 +54,7 @@ class _Evaluation:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: PlanA,
         store: CandidateStore,
         runner: RunnerClient,
         tree: str,
@@ -176,7 +176,7 @@ def _refusal(error: TreeRefused) -> Failed:
     return Failed(cause=cause, detail=str(error))
 
 
-def failure_of(run: Run, plan: Plan) -> Failed | None:
+def failure_of(run: Run, plan: PlanA) -> Failed | None:
     """The candidate's failure that a run shows by itself, or `None` when there is an output to
     read.
     """

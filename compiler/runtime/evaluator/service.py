@@ -23,7 +23,7 @@ from .health import Health, Watch
 from .ledger import Ledger, open_ledger
 from .mode_a import ModeA
 from .offload import Lane
-from .plan import Access, Plan
+from .plan import Access, PlanA
 from .records import (
     Job,
     LedgerUnusable,
@@ -59,7 +59,7 @@ class Parts:
 class Service:
     """Lives in one event loop from `start` to `stop`."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PlanA) -> None:
         self.plan = plan
         self.health = Health()
         self.stopping = False

@@ -14,7 +14,7 @@ from compiler.runtime.evaluator.candidates import CandidateStore, MachineryFailu
 from compiler.runtime.evaluator.dataset import read_samples
 from compiler.runtime.evaluator.mode_a import ModeA
 from compiler.runtime.evaluator.outcomes import Failed, Outcome, summarise
-from compiler.runtime.evaluator.plan import Plan
+from compiler.runtime.evaluator.plan import PlanA
 from compiler.runtime.evaluator.runner_client import RunnerClient, RunnerFailure
 from compiler.runtime.runner import frames
 
@@ -74,7 +74,7 @@ def evaluate(
     return asyncio.run(run())
 
 
-def backend_of(plan: Plan, store: Store) -> ModeA:
+def backend_of(plan: PlanA, store: Store) -> ModeA:
     return ModeA(plan, cast(CandidateStore, store), RunnerClient(plan))
 
 
