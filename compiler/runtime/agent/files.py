@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -18,7 +18,7 @@ def read_pieces(file: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def pack(folder: Path, into: IO[bytes], limit: int, leave_out: Collection[str] = ()) -> None:
+def pack(folder: Path, into: IO[bytes], limit: int) -> None:
     """The regular files below `folder`, at most `limit` bytes; links are followed, once."""
     seen: set[tuple[int, int]] = set()
     with tarfile.open(fileobj=into, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -29,8 +29,7 @@ def pack(folder: Path, into: IO[bytes], limit: int, leave_out: Collection[str] =
                 member.type, member.mode = tarfile.DIRTYPE, 0o755
                 archive.addfile(member)
             for name in sorted(names):
-                if _name(folder, parent, name) not in leave_out:
-                    _add(archive, folder, Path(parent, name))
+                _add(archive, folder, Path(parent, name))
                 if archive.offset > limit:
                     raise OSError(f"{folder}: more than {limit} bytes")
 
@@ -70,13 +69,3 @@ def copy_out(content: IO[bytes], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         shutil.copyfileobj(content, file)
-
-
-def stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    """Time and size of each file, by which a later change is seen."""
-    found = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            stat = os.lstat(os.path.join(parent, name))
-            found[_name(folder, parent, name)] = (stat.st_mtime_ns, stat.st_size)
-    return found

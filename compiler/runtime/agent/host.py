@@ -124,26 +124,22 @@ class Session:
         the files that it wrote here go to the other end.
         """
         _forgive()
-        known: dict[str, tuple[int, int]] = {}
         try:
             if _reads_logs(self._agent) and context.is_empty():
                 await self._environment.download_dir(str(remote), self._logs)
-                known = files.stamps(self._logs)
                 self._agent.populate_context_post_run(context)
         except Exception:
             _log.exception("the agent's logs cannot be read")
         try:
-            await self._send_logs(known)
+            await self._send_logs()
         except Exception:
             _log.exception("the agent's files cannot be sent")
 
-    async def _send_logs(self, known: dict[str, tuple[int, int]]) -> None:
-        found = files.stamps(self._logs)
-        same = [name for name, stamp in known.items() if found.get(name) == stamp]
-        if len(same) == len(found):
+    async def _send_logs(self) -> None:
+        if not any(self._logs.iterdir()):
             return
         with tempfile.TemporaryFile() as archive:
-            files.pack(self._logs, archive, self._logs_limit, same)
+            files.pack(self._logs, archive, self._logs_limit)
             archive.seek(0)
             await self._calls.ask("keep_logs", {}, archive)
 

@@ -120,7 +120,7 @@ def _best(
     pairs: Sequence[tuple[Trial, Verdict]],
     settings: Settings,
 ) -> Verdict | None:
-    """Clean with rewards, before rewards and an exception, before no rewards; the later of equals."""
+    """Clean with rewards, then rewards and an exception, then no rewards; the later of equals."""
     if done:
         ranked = sorted(enumerate(done), key=lambda item: (_rank(*item[1]), item[0]))
         return ranked[-1][1][1]
