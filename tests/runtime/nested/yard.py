@@ -1,4 +1,4 @@
-"""Mode B without Docker: a real runner, a real nested Harbor with tasks that are local processes, and
+"""Mode B without Docker: a real runner, a real nested Harbor whose tasks are local processes, and
 the evaluator's backend between them.
 """
 
@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -66,7 +65,7 @@ echo $reward >/logs/verifier/reward.txt
 
 
 def make_task(
-    folder: Path, name: str, *, seconds: float = 60, files: Mapping[str, str] = {}
+    folder: Path, name: str, *, seconds: float = 60, files: Mapping[str, str] | None = None
 ) -> None:
     """A task that asks for its own name in upper case; `files` are put over its own."""
     content = {
@@ -76,7 +75,7 @@ def make_task(
         "environment/Dockerfile": "FROM scratch\n",
         "environment/name.txt": f"{name}\n",
         "tests/test.sh": TEST.format(answer=name.upper()),
-        **files,
+        **(files or {}),
     }
     for path, text in content.items():
         (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +165,7 @@ def open_python(root: Path, ends: ExitStack) -> Path:
     for source, name in ((base, "python"), (packages, "packages")):
         (root / name).mkdir()
         subprocess.run(["mount", "--bind", source, root / name], check=True)
-        ends.callback(subprocess.run, ["umount", "-l", root / name], check=True)
+        ends.callback(subprocess.check_call, ["umount", "-l", str(root / name)])
     version = packages.parent.name
     (root / f"venv/lib/{version}").mkdir(parents=True)
     (root / f"venv/lib/{version}/site-packages").symlink_to(root / "packages")
@@ -243,6 +242,3 @@ def open_yard(
             process.wait(timeout=20)
             left = processes_of(yard.box.uids())
     assert not left
-
-
-__all__ = ["TASKS", "Yard", "make_task", "open_yard", "sys"]
