@@ -26,7 +26,8 @@ TREE = "1" * 40
 
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compiler.runtime.evaluator.mode_a.RETRY_DELAYS", (0.01, 0.02))
+    for module in ("delivery", "mode_a"):
+        monkeypatch.setattr(f"compiler.runtime.evaluator.{module}.RETRY_DELAYS", (0.01, 0.02))
 
 
 @pytest.fixture
