@@ -1,4 +1,4 @@
-"""The runner needs root, and a nested Harbor needs Harbor; without them nothing here can be tested."""
+"""The runner needs root, and a nested Harbor needs Harbor: without them nothing here can run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mode B end to end without Docker: evaluator's backend, real Harbor, real runner, local processes."""
+"""Mode B without Docker: the backend, a real Harbor, a real runner, tasks as local processes."""
 
 from __future__ import annotations
 
