@@ -23,6 +23,7 @@ from .shutdown import end_pipe_holders
 from .slot_main import ARGV, FOLDER
 from .slot_spec import FILE as SPEC_FILE
 from .slot_spec import Spec, encode_spec
+from .status import FILE as STATUS_FILE
 from .tally import Tally, write_tally
 
 SCRIPTS = f"{os.path.dirname(os.path.realpath(__file__))}/scripts"
@@ -168,7 +169,11 @@ def take_up(plan: Plan, name: str) -> None:
 
 
 def _is_taken_up(slot: str) -> bool:
-    return s6.is_supervised(slot) and s6.is_supervised(f"{slot}/log")
+    """The status comes last: s6-supervise listens before it has one."""
+    return all(
+        s6.is_supervised(service) and os.path.exists(f"{service}/{STATUS_FILE}")
+        for service in (slot, f"{slot}/log")
+    )
 
 
 def let_go(plan: Plan, name: str) -> bool:
