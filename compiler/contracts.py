@@ -12,7 +12,8 @@ from typing import Final
 MAIN: Final = "main"
 EVALUATOR: Final = "eval-sidecar"
 RUNNER: Final = "runner"
-SERVICES: Final = (MAIN, EVALUATOR, RUNNER)
+GATEWAYS: Final = "gateways"
+SERVICES: Final = (MAIN, EVALUATOR, RUNNER, GATEWAYS)
 
 # The optimiser's user in main.
 AGENT_USER: Final = "agent"
@@ -32,6 +33,7 @@ VOLUME_REPO: Final = "agent_repo"
 VOLUME_RESULTS: Final = "agent_results"
 VOLUME_ADMIN: Final = "admin_state"
 VOLUME_RUNNER: Final = "runner_io"
+VOLUME_GATEWAYS: Final = "gateways_home"
 
 # Paths inside the containers.
 WORK_REPO: Final = "/work/agent"
@@ -65,6 +67,8 @@ ARTIFACT_LOGS: Final = "/logs/artifacts"
 EVALUATOR_PORT: Final = 8000
 EVAL_URL_VARIABLE: Final = "MOORING_EVAL_URL"
 EVAL_URL: Final = f"http://{EVALUATOR}:{EVALUATOR_PORT}"
+# Before a profile's name, in what main is told of its gateway; then _HOST or _PORT.
+GATEWAY_PREFIX: Final = "MOORING_GATEWAY_"
 
 # The identity of the recreated baseline commit: pinned, so that its id depends on its tree alone.
 BASELINE_AUTHOR: Final = "Mooring"

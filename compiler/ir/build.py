@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from compiler.ir.gateways import Gateways
 from compiler.source.document import Path, Places
 
 type Argv = tuple[str, ...]
@@ -196,6 +197,7 @@ class Task:
     evaluator: Evaluator
     runner: Box
     limits: Limits
+    gateways: Gateways | None
 
     def split(self, name: str) -> Split | None:
         """The listed split of that name."""
@@ -278,6 +280,7 @@ class Bare:
     name: str
     description: str
     params: tuple[str, ...]
+    gateways: Gateways | None
 
 
 type Build = ModeA | ModeB | Bare

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from compiler.diagnostics.span import Span
 from compiler.ir.build import ModeA, ModeB
+from compiler.ir.gateways import Installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,15 @@ class SourceFile:
     source: str
     mode: int
     link: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledFiles:
+    """An entry of ``gateways.files`` with what it names; ``folder`` False: one file."""
+
+    entry: Installed
+    files: tuple[SourceFile, ...]
+    folder: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,11 @@ def render_install(packages: Sequence[str]) -> str:
     )
 
 
-def render_install_missing(programs: Sequence[str], *, venv: bool = False) -> str:
-    """A RUN that installs what an image lacks of ``programs`` (each in the package of its name).
+def render_install_missing(
+    programs: Sequence[str], *, venv: bool = False, others: Sequence[tuple[str, str]] = ()
+) -> str:
+    """A RUN that installs what an image lacks of ``programs`` (each in the package of its name) and
+    of ``others`` (each with its package).
 
     An image that has them all needs neither apt nor a network.
     """
@@ -36,3 +39,7 @@ def render_install_missing(programs: Sequence[str], *, venv: bool = False) -> st
         "        rm -rf /var/lib/apt/lists/*; \\\n"
         "    fi"
     )
+
+
+def _probe(program: str, package: str) -> str:
+    return f'command -v {program} >/dev/null || missing="$missing {package}"; \\\n    '
