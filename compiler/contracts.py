@@ -66,6 +66,10 @@ RUNNER_BASELINE: Final = f"{OPT}/baseline"
 TONG_RUN: Final = "/run/mooring"
 TONG_WORKSPACE: Final = "/workspace"
 DOCKER_SOCKET: Final = "/var/run/docker.sock"
+# The gateways' supervisor: its scripts, the entry point of its image, and its slots.
+GATEWAY_SCRIPTS: Final = f"{RUNTIME}/supervisor/scripts"
+GATEWAY_ENTRY: Final = "/usr/local/bin/mooring-boot"
+GATEWAY_SCANDIR: Final = "/run/service"
 # Harbor's own places.
 VERIFIER_LOGS: Final = "/logs/verifier"
 REWARD_FILE: Final = f"{VERIFIER_LOGS}/reward.json"

@@ -32,7 +32,7 @@ from compiler.checks.trust_boundary import check_trust_boundary
 from compiler.diagnostics.diagnostic import Diagnostic
 from compiler.ir.build import Bare, Build, ModeA, ModeB, Task
 from compiler.ir.project import Inputs
-from compiler.ir.task_plan import TaskPlan
+from compiler.ir.task_plan import Plan
 
 type Found = Iterable[Diagnostic]
 
@@ -70,7 +70,7 @@ INPUT_CHECKS: Final[tuple[Callable[[Inputs], Found], ...]] = (
     check_read_only_paths,
 )
 
-PLAN_CHECKS: Final[tuple[Callable[[Task, TaskPlan], Found], ...]] = (check_trust_boundary,)
+PLAN_CHECKS: Final[tuple[Callable[[Build, Plan], Found], ...]] = (check_trust_boundary,)
 
 
 def check_bare(build: Bare) -> tuple[Diagnostic, ...]:
@@ -88,6 +88,6 @@ def check_inputs(inputs: Inputs) -> tuple[Diagnostic, ...]:
     return tuple(d for check in INPUT_CHECKS for d in check(inputs))
 
 
-def check_plan(build: ModeA | ModeB, plan: TaskPlan) -> tuple[Diagnostic, ...]:
+def check_plan(build: Build, plan: Plan) -> tuple[Diagnostic, ...]:
     """What is wrong with the plan that the build was lowered to."""
     return tuple(d for check in PLAN_CHECKS for d in check(build, plan))

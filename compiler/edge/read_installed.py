@@ -15,15 +15,15 @@ from compiler.ir.project import InstalledFiles, SourceFile
 
 
 def read_installed(
-    build: Build, root: Path, private: Iterable[tuple[str, str]], found: list[Diagnostic]
+    build: Build, root: Path, private: Iterable[tuple[str, str, str]], found: list[Diagnostic]
 ) -> tuple[InstalledFiles, ...]:
     """Each entry of ``gateways.files`` with its files.
 
-    ``private`` has what must be in none of them, what it is and its path as written.
+    ``private`` has what must be in none of them: what it is, its key, its path as written.
     """
     if build.gateways is None:
         return ()
-    hidden = [(what, os.path.realpath(root / path)) for what, path in private]
+    hidden = [(what, os.path.realpath(root / path)) for what, _, path in private]
     return tuple(_read(build, entry, root, hidden, found) for entry in build.gateways.files)
 
 

@@ -274,13 +274,18 @@ class ModeB(Task):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bare:
-    """A build that optimises nothing."""
+    """A build that optimises nothing: containers without a Harbor task, or nothing at all."""
 
     places: Places
     name: str
     description: str
     params: tuple[str, ...]
     gateways: Gateways | None
+
+    @property
+    def empty(self) -> bool:
+        """True when there is nothing to write."""
+        return self.gateways is None
 
 
 type Build = ModeA | ModeB | Bare

@@ -16,11 +16,17 @@ ROOT_PROFILE: Final = "default"
 
 
 class Readiness(StrEnum):
-    """When a gateway counts as ready."""
+    """When a gateway counts as ready: its port answers, or as soon as it runs."""
 
     TCP = "tcp"
-    NOTIFY = "notify"
     NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notified:
+    """A gateway is ready when it has written a newline to this file descriptor."""
+
+    fd: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,7 @@ class Gateways:
     env: Unsettable
     profiles: tuple[Profile, ...]
     ports: tuple[int, int]
-    readiness: Readiness
+    readiness: Readiness | Notified
     crash: CrashPolicy
     stop_seconds: float
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.diagnostics.span import Span
-from compiler.ir.build import ModeA, ModeB
+from compiler.ir.build import Bare, ModeA, ModeB
 from compiler.ir.gateways import Installed
 
 
@@ -110,6 +110,15 @@ class Inputs:
     inner: tuple[SourceFile, ...] = ()
     inner_tasks: tuple[str, ...] = ()
     template: str | None = None
+    installed: tuple[InstalledFiles, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BareInputs:
+    """The same of a build that optimises nothing."""
+
+    build: Bare
+    installed: tuple[InstalledFiles, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

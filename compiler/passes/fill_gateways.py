@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from compiler.ir.gateways import CrashPolicy, Gateways, Installed, Profile, Readiness
+from compiler.ir.gateways import CrashPolicy, Gateways, Installed, Notified, Profile, Readiness
 from compiler.surface.build_file import CrashEntry, GatewaysEntry
 
 HOME: Final = "/opt/data"
@@ -39,7 +39,7 @@ def fill_gateways(entry: GatewaysEntry | None, image: str) -> Gateways | None:
             for i, e in enumerate(entry.profiles)
         ),
         ports=(int(first), int(last)),
-        readiness=Readiness(entry.readiness or Readiness.TCP),
+        readiness=_fill_readiness(entry.readiness),
         crash=_fill_crash(entry.crash),
         stop_seconds=STOP_SECONDS if entry.stop_timeout is None else entry.stop_timeout,
     )
@@ -51,3 +51,9 @@ def _fill_crash(entry: CrashEntry) -> CrashPolicy:
         window=WINDOW_SECONDS if entry.window is None else entry.window,
         max_backoff=MAX_BACKOFF_SECONDS if entry.max_backoff is None else entry.max_backoff,
     )
+
+
+def _fill_readiness(written: str | int | None) -> Readiness | Notified:
+    if isinstance(written, int):
+        return Notified(fd=written)
+    return Readiness(written or Readiness.TCP)

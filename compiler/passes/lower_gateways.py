@@ -8,13 +8,21 @@ from typing import Final
 from compiler import contracts
 from compiler.ir.build import Resources
 from compiler.ir.gateways import ROOT_PROFILE, Gateways
-from compiler.ir.task_plan import Healthcheck, Mount, Service, Tmpfs, Trust, Variable, Volume
+from compiler.ir.task_plan import (
+    Asset,
+    Healthcheck,
+    Mount,
+    Service,
+    Tmpfs,
+    Trust,
+    Volume,
+)
 from compiler.ir.variable_name import gateway_variable
 from compiler.passes.assign_ports import assign_ports
 
-# What root needs before it gives itself up for good: to make and hand over the folders of /run and
-# of the home, whoever owns them, and to become the service user.
-CAPABILITIES: Final = ("CHOWN", "DAC_OVERRIDE", "SETGID", "SETUID")
+# What root needs before it gives itself up for good: to hand over the folders of /run and what root
+# has left in the home, wherever that is, and to become the service user.
+CAPABILITIES: Final = ("CHOWN", "DAC_READ_SEARCH", "SETGID", "SETUID")
 _RUN_BYTES: Final = 64 * 1024 * 1024
 _TMP_BYTES: Final = 256 * 1024 * 1024
 # Beyond the gateways' own time to end: their loggers, orphans, and the supervisors.
@@ -49,7 +57,7 @@ def lower_gateways(gateways: Gateways, networks: tuple[str, ...]) -> Service:
 
 def lower_gateways_volume() -> Volume:
     """The volume of the home."""
-    return Volume(name=contracts.VOLUME_GATEWAYS, holds=())
+    return Volume(name=contracts.VOLUME_GATEWAYS, holds=(Asset.HOME,))
 
 
 def profile_ports(gateways: Gateways) -> dict[str, int]:
@@ -57,11 +65,11 @@ def profile_ports(gateways: Gateways) -> dict[str, int]:
     return assign_ports(dict.fromkeys((*gateways.names(), ROOT_PROFILE)), gateways.ports)
 
 
-def gateway_variables(gateways: Gateways) -> tuple[Variable, ...]:
+def gateway_variables(gateways: Gateways) -> dict[str, str]:
     """How others find the declared profiles' gateways."""
     ports = profile_ports(gateways)
-    return tuple(
-        Variable(name=gateway_variable(name, what), value=value)
+    return {
+        gateway_variable(name, what): value
         for name in gateways.names()
         for what, value in (("HOST", contracts.GATEWAYS), ("PORT", str(ports[name])))
-    )
+    }

@@ -145,7 +145,10 @@ class CrashEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaysEntry:
-    """The mapping ``gateways``; times in seconds. A variable whose value is None is unset."""
+    """The mapping ``gateways``; times in seconds. A variable whose value is None is unset.
+
+    ``readiness`` is a word, or the number of a file descriptor.
+    """
 
     home: str | None
     command: Argv
@@ -154,7 +157,7 @@ class GatewaysEntry:
     marker: str | None
     env: tuple[tuple[str, str | None], ...]
     port_range: str | None
-    readiness: str | None
+    readiness: str | int | None
     crash: CrashEntry
     stop_timeout: float | None
     packages: tuple[str, ...]

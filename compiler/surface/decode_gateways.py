@@ -43,7 +43,7 @@ def decode_gateways(
         marker=data.get("marker"),
         env=decode_variables(document, ("gateways", "env")),
         port_range=data.get("port_range"),
-        readiness=data.get("readiness"),
+        readiness=_decode_readiness(data.get("readiness")),
         crash=CrashEntry(
             deaths=data.get("crash", {}).get("deaths"),
             window=seconds.get(("gateways", "crash", "window")),
@@ -56,3 +56,7 @@ def decode_gateways(
         ),
         base_image=data.get("base_image"),
     )
+
+
+def _decode_readiness(written: str | dict[str, int] | None) -> str | int | None:
+    return written["notification_fd"] if isinstance(written, dict) else written

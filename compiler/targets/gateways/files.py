@@ -9,12 +9,11 @@ from typing import Final
 from compiler import contracts
 from compiler.ir.gateways import Gateways
 from compiler.ir.project import InstalledFiles
-from compiler.output.file_set import File, copy_file, make_file, make_program
+from compiler.output.file_set import File, copy_file, make_file
 from compiler.targets.dockerfile.packages import render_install, render_install_missing
 from compiler.targets.dockerfile.quote import exec_form
 from compiler.targets.dockerfile.render import render_ignore
 from compiler.targets.gateways.plan import lower_gateways_plan
-from compiler.targets.harbor.scripts import render_shim
 from compiler.targets.json_text import render_json
 from compiler.targets.render_template import render_template
 
@@ -29,17 +28,14 @@ class _Copy:
     open: str
 
 
-def render_gateways(
-    gateways: Gateways, installed: tuple[InstalledFiles, ...]
-) -> dict[str, File]:
-    """The Dockerfile, the plan, the command, and the user's files."""
+def render_gateways(gateways: Gateways, installed: tuple[InstalledFiles, ...]) -> dict[str, File]:
+    """The Dockerfile, the plan, and the user's files."""
     files = {
         f"{FOLDER}/Dockerfile": make_file(_render_dockerfile(gateways, installed)),
         f"{FOLDER}/Dockerfile.dockerignore": make_file(
             render_ignore(contracts.GATEWAYS, "runtime/__init__.py", "runtime/supervisor")
         ),
         f"{FOLDER}/plan.json": make_file(render_json(lower_gateways_plan(gateways))),
-        f"{FOLDER}/mooring": make_program(render_shim("supervisor")),
     }
     for i, copied in enumerate(installed):
         for source in copied.files:
@@ -57,9 +53,10 @@ def _render_dockerfile(gateways: Gateways, installed: tuple[InstalledFiles, ...]
         user=gateways.user,
         uid=contracts.AGENT_UID,
         home=gateways.home,
-        folders=contracts.GATEWAY_FOLDERS,
+        scandir=contracts.GATEWAY_SCANDIR,
         files=[_copy(i, copied) for i, copied in enumerate(installed)],
         runtime=contracts.RUNTIME,
+        scripts=contracts.GATEWAY_SCRIPTS,
         command=contracts.COMMAND,
         plan=contracts.PLAN,
         entry=contracts.GATEWAY_ENTRY,
@@ -67,7 +64,7 @@ def _render_dockerfile(gateways: Gateways, installed: tuple[InstalledFiles, ...]
 
 
 def _copy(index: int, copied: InstalledFiles) -> _Copy:
-    """A checkout's umask may keep a file from others: in the image the service user must read it."""
+    """A checkout's umask may keep a file from others; in the image the service user reads it."""
     dest = copied.entry.dest
     folder = dest if copied.folder else posixpath.dirname(dest)
     source = f"{contracts.GATEWAYS}/files/{index}/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compiler import contracts
-from compiler.ir.gateways import Gateways
+from compiler.ir.gateways import Gateways, Notified, Readiness
 from compiler.passes.lower_gateways import profile_ports
 
 
@@ -17,6 +17,7 @@ def lower_gateways_plan(gateways: Gateways) -> dict[str, Any]:
         "plan_version": contracts.PLAN_VERSION,
         "service": contracts.GATEWAYS,
         "home": gateways.home,
+        "scandir": contracts.GATEWAY_SCANDIR,
         "user": gateways.user,
         "marker": gateways.marker,
         "command": list(gateways.command),
@@ -31,7 +32,7 @@ def lower_gateways_plan(gateways: Gateways) -> dict[str, Any]:
             for profile in gateways.profiles
         ],
         "ports": {"first": first, "last": last},
-        "readiness": gateways.readiness.value,
+        "readiness": _lower_readiness(gateways.readiness),
         "crash": {
             "deaths": gateways.crash.deaths,
             "window": gateways.crash.window,
@@ -39,3 +40,9 @@ def lower_gateways_plan(gateways: Gateways) -> dict[str, Any]:
         },
         "stop_timeout": gateways.stop_seconds,
     }
+
+
+def _lower_readiness(readiness: Readiness | Notified) -> dict[str, Any]:
+    if isinstance(readiness, Notified):
+        return {"kind": "notify", "fd": readiness.fd}
+    return {"kind": readiness.value}
