@@ -116,7 +116,7 @@ def _lower_network(network: Network) -> ComposeValue:
 
 def _lower_variable(variable: Variable) -> ComposeValue:
     if variable.value is None:
-        return FromCaller(variable.name)
+        return FromCaller(name=variable.name)
     if isinstance(variable.value, str):
         return variable.value
     return Joined(variable.value)
