@@ -337,12 +337,12 @@ CODES: Final[dict[str, Code]] = {
         "`{name}` is both a secret and a variable of gateways with a value",
         "what stands there is in the artifacts: remove it, or rename one of the two",
     ),
+    "MOR607": _error(
+        "`{source}` would bring {what} into the gateways' image",
+        "the optimiser can reach gateways: name what they need alone",
+    ),
     "MOR608": _error(
         "`{source}` has no file to copy",
         "name a file, or a folder with at least one file in it",
-    ),
-    "MOR607": _error(
-        "{what} lies inside `{source}`, which goes into the gateways' image",
-        "the optimiser can reach gateways: name what they need alone, or move this out of it",
     ),
 }

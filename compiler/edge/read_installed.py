@@ -35,7 +35,7 @@ def _read(
     found: list[Diagnostic],
 ) -> InstalledFiles:
     place = build.places.value(*entry.path, "source")
-    what = "what gateways need"
+    what = "the source"
     source = find_path(build, place, entry.source, what, root, found, folder=None)
     if source is None:
         return InstalledFiles(entry=entry, files=(), folder=False)

@@ -20,7 +20,7 @@ from compiler.edge.read_tasks import read_inner_tasks, read_partition
 from compiler.edge.scan_seed import scan_seed
 from compiler.edge.world import WorldError
 from compiler.ir.build import Bare, Build, ModeA, ModeB
-from compiler.ir.project import Baseline, BareInputs, Inputs, SourceFile
+from compiler.ir.project import BareInputs, Baseline, Inputs, SourceFile
 from compiler.passes.hidden_text import HiddenText
 
 type Found = list[Diagnostic]

@@ -33,7 +33,7 @@ def render_install_missing(
         f"    for program in {' '.join(programs)}; do \\\n"
         '        command -v "$program" >/dev/null || missing="$missing $program"; \\\n'
         "    done; \\\n"
-        f"    {probe if venv else ''}"
+        f"    {''.join(_probe(*other) for other in others)}{probe if venv else ''}"
         'if [ -n "$missing" ]; then \\\n'
         f"        apt-get update; {_INSTALL} ca-certificates $missing; \\\n"
         "        rm -rf /var/lib/apt/lists/*; \\\n"
