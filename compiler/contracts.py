@@ -58,6 +58,8 @@ RUNNER_CANDIDATES: Final = "/srv/mooring/candidates"
 RUNNER_SLOTS: Final = "/srv/mooring/slots"
 INNER_TASKS: Final = f"{OPT}/inner"
 CASES: Final = f"{OPT}/cases"
+# The folder of an environment that is given by its import path.
+NESTED_ENVIRONMENTS: Final = f"{OPT}/environments"
 NESTED_VENV: Final = f"{OPT}/harbor-venv"
 EXPORT: Final = f"{STATE_ADMIN}/export"
 EXPORT_ARTIFACT: Final = "mooring-session"
