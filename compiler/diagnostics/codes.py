@@ -329,6 +329,7 @@ CODES: Final[dict[str, Code]] = {
         "`{name}`: {problem}",
         'a provider is a line such as `op: [op, read, "op://{{ref}}"]`; `mooring explain MOR560` '
         "has the other forms",
+    ),
     # The gateways.
     "MOR600": _error(
         "the profiles `{other}` and `{name}` would share the variable {variable}",
