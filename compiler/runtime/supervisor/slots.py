@@ -6,6 +6,7 @@ between slots is data.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -96,7 +97,9 @@ def _lay_over(spec: Spec, environment: Mapping[str, str | None]) -> None:
 
 def place_slot(plan: Plan, spec: Spec, *, wanted: bool) -> str:
     """Puts the slot into the scandir, where s6-svscan finds it when it is told to look."""
-    os.makedirs(log_folder(plan, spec.profile), exist_ok=True)
+    with contextlib.suppress(OSError):
+        # Without it the logger says so, and writes to the container's own output alone.
+        os.makedirs(log_folder(plan, spec.profile), exist_ok=True)
     slot = slot_folder(plan, spec.profile)
     _publish(plan, slot, lambda building: _fill_slot(plan, spec, building, wanted))
     return slot

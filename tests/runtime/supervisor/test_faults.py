@@ -335,3 +335,31 @@ def test_a_full_disk(small_home: Tree) -> None:
     tree.ok("gateway", "start", "-p", "rests")
     tree.ok("gateway", "start", "-p", "runs")
     assert tree.shut_down() == 0
+
+
+# ---- the end of a container that has only begun ------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["as early as can be", "as soon as the tree is up"])
+def test_a_stop_right_after_the_start_is_not_lost(root_tree: Tree, when: str) -> None:
+    """As PID 1, which loses each signal that it neither handles nor blocks."""
+    tree = root_tree
+    argv = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    process = subprocess.Popen(
+        [*argv, str(tree.scripts / "mooring-boot")],
+        cwd="/", env=tree.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    tree.processes.append(process)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    tree.wait_for(lambda: children.read_text().split())
+    (first,) = map(int, children.read_text().split())
+    early = when.startswith("as early")
+    tree.wait_for(lambda: blocks(first, signal.SIGTERM) if early else tree.is_up())
+    os.kill(first, signal.SIGTERM)
+    assert process.wait(10) == (128 + signal.SIGTERM if early else 0)
+
+
+def blocks(pid: int, number: int) -> bool:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (mask,) = (int(line.split()[1], 16) for line in lines if line.startswith("SigBlk"))
+    return bool(mask >> (number - 1) & 1)
