@@ -77,7 +77,7 @@ class LaunchSecret:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchTong:
     """A tong's container. It is started with ``run``, then what ``inspect`` prints (words that are
-    quoted for a shell), then ``words``."""
+    quoted for a shell), then ``words``. ``told`` succeeds once its secrets have arrived."""
 
     name: str
     lifecycle: Lifecycle
@@ -94,6 +94,7 @@ class LaunchTong:
     readiness: LaunchReadiness
     secrets: tuple[LaunchSecret, ...]
     deliver: Words | None
+    told: Words | None
     volumes: tuple[str, ...]
     aliases: tuple[str, ...]
     networks: tuple[str, ...]
@@ -107,6 +108,7 @@ class Probe:
     """The container from which ports are tried; it is removed when all tongs are ready."""
 
     container: Word
+    network: Word
     image: str
     run: Words
 

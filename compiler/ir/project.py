@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.diagnostics.span import Span
-from compiler.ir.build import ModeA, ModeB
+from compiler.ir.build import Bare, ModeA, ModeB
+from compiler.ir.gateways import Installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +85,21 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledFiles:
+    """An entry of ``gateways.files`` with what it names; ``folder`` False: one file."""
+
+    entry: Installed
+    files: tuple[SourceFile, ...]
+    folder: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """What was found of a build's inputs; what was not found was complained about.
 
     ``scorer_source`` is the scorer's module, (path, bytes). ``inner`` has the files of the inner
-    tasks, ``inner_tasks`` the names of their folders. ``template`` is the instruction template.
+    tasks, ``inner_tasks`` the names of their folders, ``environments`` the files of the folder that
+    holds the nested environment's module. ``template`` is the instruction template.
     """
 
     build: ModeA | ModeB
@@ -99,7 +110,17 @@ class Inputs:
     requirements: SourceFile | None = None
     inner: tuple[SourceFile, ...] = ()
     inner_tasks: tuple[str, ...] = ()
+    environments: tuple[SourceFile, ...] = ()
     template: str | None = None
+    installed: tuple[InstalledFiles, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BareInputs:
+    """The same of a build that optimises nothing."""
+
+    build: Bare
+    installed: tuple[InstalledFiles, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

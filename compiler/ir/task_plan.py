@@ -35,6 +35,7 @@ class Asset(StrEnum):
     SECRETS = "secrets"
     RESULTS = "results"
     CANDIDATES = "candidates' code"
+    HOME = "the gateways' home"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from .ledger import Ledger
 from .offload import Lane
 from .plan import Plan
 from .records import LedgerUnusable
-from .scorer import ScorerUnusable, check_scorer
 
 STARTING = "the evaluator is starting"
 STOPPING = "the evaluator is stopping"
@@ -74,8 +73,8 @@ def missing_secrets(plan: Plan) -> str | None:
 
 
 class Watch:
-    """Keeps `Health` true while the evaluator runs: scorer once, runner and ledger again and again,
-    and the ledger when somebody asks.
+    """Keeps `Health` true while the evaluator runs: scorer or Harbor once, runner and ledger again
+    and again, and the ledger when somebody asks.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class Watch:
     async def run(self) -> None:
         """First what has to be true at the start, then what can change, until it is cancelled."""
         self._health.set("secrets", missing_secrets(self._plan))
-        await asyncio.gather(self._check_scorer(), self._check_runner())
+        await asyncio.gather(self._check_backend(), self._check_runner())
         await self.check_ledger()
         self._health.started()
         while True:
@@ -111,11 +110,11 @@ class Watch:
                 self._health.set("ledger", str(error))
             self._probed = time.monotonic()
 
-    async def _check_scorer(self) -> None:
+    async def _check_backend(self) -> None:
         try:
-            await check_scorer(self._plan)
-        except ScorerUnusable as error:
-            self._health.set("scorer", str(error))
+            await self._backend.check()
+        except Exception as error:  # whatever it is, nothing can be evaluated
+            self._health.set(self._backend.part, str(error))
 
     async def _check_runner(self) -> None:
         try:

@@ -13,20 +13,13 @@ from functools import partial
 from .answers import BadAnswer, decode_answer
 from .candidates import CandidateStore, MachineryFailure
 from .dataset import Sample
+from .delivery import RETRY_DELAYS, deliver, refusal
 from .outcomes import MOST_LOST, Failed, Lost, Outcome
-from .plan import Plan
-from .runner_client import (
-    Run,
-    RunnerClient,
-    RunnerFailure,
-    SetupFailed,
-    TreeRefused,
-    TreeUnknown,
-)
-from .scorer import Scorers, ScorerUnusable
+from .plan import PlanA
+from .runner_client import Run, RunnerClient, RunnerFailure, TreeRefused, TreeUnknown
+from .scorer import Scorers, ScorerUnusable, check_scorer
 from .suspicion import Suspicion
 
-RETRY_DELAYS = (0.5, 3.0)
 _LARGE = 32 * 1024
 _NO_TIME = "the evaluation's time was over before this sample was finished"
 _FAILS_RUNNER = "the runner failed again and again while the candidate ran, and only then"
@@ -37,13 +30,18 @@ _log = logging.getLogger("mooring.evaluator")
 class ModeA:
     """Backend over a runner; see `backend.Backend`."""
 
-    def __init__(self, plan: Plan, store: CandidateStore, runner: RunnerClient) -> None:
+    part = "scorer"
+
+    def __init__(self, plan: PlanA, store: CandidateStore, runner: RunnerClient) -> None:
         self._plan = plan
         self._store = store
         self._runner = runner
 
     async def ping(self) -> None:
         await self._runner.ping()
+
+    async def check(self) -> None:
+        await check_scorer(self._plan)
 
     async def close(self) -> None:
         await self._runner.close()
@@ -58,7 +56,7 @@ class _Evaluation:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: PlanA,
         store: CandidateStore,
         runner: RunnerClient,
         tree: str,
@@ -84,7 +82,7 @@ class _Evaluation:
         except TimeoutError:
             await self._look_at_runner()
         except TreeRefused as error:
-            self._refused = _refusal(error)
+            self._refused = refusal(error)
         except _MACHINERY as error:
             self._trouble(error)
         finally:
@@ -139,24 +137,14 @@ class _Evaluation:
         await asyncio.sleep(delay)
         return await self._suspicion.until_it_answers()
 
-    async def _deliver(self) -> bool:
-        """Whether the runner has the tree; it may fail over the candidate's own setup."""
-        for delay in (*RETRY_DELAYS, None):
-            try:
-                await self._runner.ensure(self._tree, self._store.archive)
-                break
-            except _MACHINERY as error:
-                if not await self._recover(error, delay):
-                    return False
-        if not self._delivered:
-            self._delivered = True
-            self._troubled = None
-        return True
-
     async def _run_pending(self) -> None:
         """Runs what has no outcome yet; leaves off when the candidate becomes suspect."""
-        if not await self._deliver():
+        try:
+            await deliver(self._runner, self._store, self._tree, self._recover)
+        except _MACHINERY:
             return
+        if not self._delivered:
+            self._delivered, self._troubled = True, None
         numbers = iter(self._pending())
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._plan.max_concurrency, len(self._samples))):
@@ -180,7 +168,7 @@ class _Evaluation:
             try:
                 return await self._attempt(sample)
             except TreeRefused as error:
-                self._refused = _refusal(error)
+                self._refused = refusal(error)
                 return self._refused
             except _MACHINERY as error:
                 if not await self._recover(error, delay):
@@ -221,14 +209,7 @@ async def _wait_for_all(
             raise end
 
 
-def _refusal(error: TreeRefused) -> Failed:
-    cause = "the candidate's tree cannot be run"
-    if isinstance(error, SetupFailed):
-        cause = "the candidate's setup failed"
-    return Failed(cause=cause, detail=str(error))
-
-
-def failure_of(run: Run, plan: Plan) -> Failed | None:
+def failure_of(run: Run, plan: PlanA) -> Failed | None:
     """The candidate's failure that a run shows by itself, or `None` when there is an output to
     read.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler import resources
+from compiler.ir.build import ModeB
 from compiler.ir.project import Project
 from compiler.ir.task_plan import TaskPlan
 from compiler.output.file_set import (
@@ -23,6 +24,7 @@ from compiler.targets.dockerfile.render import (
     render_main,
     render_runner,
 )
+from compiler.targets.gateways.files import render_gateways
 from compiler.targets.harbor.baseline_tree import render_baseline_tree
 from compiler.targets.harbor.instruction import render_instruction
 from compiler.targets.harbor.plans import (
@@ -59,10 +61,21 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         **_render_evaluator(project),
         **_render_runner(project),
         **copy_runtime(),
+        **_render_gateways(project),
         "tests/test.sh": make_program(render_test_script()),
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),
         "run/job.yaml": make_file(_JOB_HEADER + render_yaml(_lower_job())),
+    }
+
+
+def _render_gateways(project: Project) -> dict[str, File]:
+    gateways = project.build.gateways
+    if gateways is None:
+        return {}
+    return {
+        **render_gateways(gateways, project.inputs.installed),
+        **copy_runtime(("supervisor",)),
     }
 
 
@@ -100,6 +113,8 @@ def _render_evaluator(project: Project) -> dict[str, File]:
         files[f"{folder}/scorer/{source.path}"] = copy_file(source)
     for source in project.inputs.inner:
         files[f"{folder}/inner/{source.path}"] = copy_file(source)
+    for source in project.inputs.environments:
+        files[f"{folder}/environments/{source.path}"] = copy_file(source)
     if project.inputs.requirements is not None:
         files[f"{folder}/scorer-requirements.txt"] = copy_file(project.inputs.requirements)
     return files
@@ -115,6 +130,7 @@ def _render_runner(project: Project) -> dict[str, File]:
                 "runtime/__init__.py",
                 "runtime/baseline",
                 "runtime/runner",
+                *(("runtime/agent",) if isinstance(project.build, ModeB) else ()),
             )
         ),
         "environment/runner/plan.json": make_file(render_json(lower_runner_plan(project))),
