@@ -231,8 +231,8 @@ def test_one_lost_sample_of_ten_counts_as_a_failure(house: House) -> None:
     outcomes, runner = evaluate(house, script)
     assert kinds(outcomes) == {"Scored": 9, "Lost": 1}
     assert summarise(outcomes, 0.0).score == 0.6
-    # Three attempts, the baseline, which was unknown at first, and three more.
-    assert runner.count("sample") == 9 + 3 + 2 + 3
+    # Three attempts; the baseline, which was unknown at first, on one or two; three more.
+    assert runner.count("sample") - (9 + 3 + 3) in (2, 4)
 
 
 @pytest.mark.parametrize("end", [None, b"\0\0", (failure("internal"), b"")])
