@@ -108,6 +108,8 @@ SAMPLE_OPEN_FILES: Final = 1024
 GIT_SECONDS: Final = 60
 SCORER_SECONDS: Final = 60.0
 SETUP_SECONDS: Final = 600.0
+# The longest that the runner's plan may say of one run of an agent.
+SESSION_SECONDS: Final = 864000.0
 CANDIDATES_TMPFS_BYTES: Final = 2 * 1024 * 1024 * 1024
 SLOT_TMPFS_BYTES: Final = 512 * 1024 * 1024
 SHARED_TMP_BYTES: Final = 256 * 1024 * 1024

@@ -99,6 +99,7 @@ COMPLETE: Final[dict[str, Data]] = {
             },
             "reward_key": "zinnerkey",
             "aggregate_attempts": "mean",
+            "exceptions": {"ZError": "machinery"},
             "requirement": "harbor==0.24.0",
             "extra_args": ["--zflag", "zflagvalue"],
         },

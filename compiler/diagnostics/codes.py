@@ -324,4 +324,10 @@ CODES: Final[dict[str, Code]] = {
         "set `runner.network: none`, or give them a key that can do little harm",
     ),
     "MOR410": _error("{what} would reach {service}, which is {trust}: through {way}", "{hint}"),
+    # A launch.
+    "MOR560": _error(
+        "`{name}`: {problem}",
+        'a provider is a line such as `op: [op, read, "op://{{ref}}"]`; `mooring explain MOR560` '
+        "has the other forms",
+    ),
 }

@@ -46,6 +46,13 @@ class Aggregate(StrEnum):
     BEST = "best"
 
 
+class Fault(StrEnum):
+    """Whose failure an exception of an inner trial is."""
+
+    CANDIDATE = "candidate"
+    MACHINERY = "machinery"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """A split and its tier; ``path`` is the place of its entry in the build file."""
@@ -256,6 +263,7 @@ class NestedHarbor:
     retry: Retry
     reward_key: str | None
     aggregate: Aggregate
+    exceptions: tuple[tuple[str, Fault], ...]
     requirement: str
     extra_args: tuple[str, ...]
 

@@ -12,6 +12,7 @@ from compiler.ir.build import (
     Budget,
     Build,
     Evaluator,
+    Fault,
     Limits,
     ModeA,
     ModeB,
@@ -149,6 +150,7 @@ def _fill_harbor(entry: HarborEntry) -> NestedHarbor:
         ),
         reward_key=entry.reward_key,
         aggregate=Aggregate(entry.aggregate_attempts or Aggregate.MEAN),
+        exceptions=tuple((name, Fault(fault)) for name, fault in entry.exceptions),
         requirement=entry.requirement or requirement_for(environment),
         extra_args=entry.extra_args,
     )

@@ -97,6 +97,7 @@ class HarborEntry:
     retry: RetryEntry
     reward_key: str | None
     aggregate_attempts: str | None
+    exceptions: tuple[tuple[str, str], ...]
     requirement: str | None
     extra_args: tuple[str, ...]
 

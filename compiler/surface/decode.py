@@ -204,6 +204,7 @@ def _decode_harbor(data: _Data, seconds: _Seconds) -> HarborEntry:
         ),
         reward_key=data.get("reward_key"),
         aggregate_attempts=data.get("aggregate_attempts"),
+        exceptions=tuple(data.get("exceptions", {}).items()),
         requirement=data.get("requirement"),
         extra_args=_names(data, "extra_args"),
     )

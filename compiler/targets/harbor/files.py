@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler import resources
+from compiler.ir.build import ModeB
 from compiler.ir.project import Project
 from compiler.ir.task_plan import TaskPlan
 from compiler.output.file_set import (
@@ -116,6 +117,7 @@ def _render_runner(project: Project) -> dict[str, File]:
                 "runtime/__init__.py",
                 "runtime/baseline",
                 "runtime/runner",
+                *(("runtime/agent",) if isinstance(project.build, ModeB) else ()),
             )
         ),
         "environment/runner/plan.json": make_file(render_json(lower_runner_plan(project))),
