@@ -16,7 +16,7 @@ from compiler.cli.progress import show_writes
 from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
 from compiler.edge.archive import open_spool
-from compiler.edge.read_project import read_build_file, read_inputs
+from compiler.edge.read_project import read_bare_inputs, read_build_file, read_inputs
 from compiler.ir.build import Bare, ModeA, ModeB
 from compiler.output.file_set import FileSet
 from compiler.pipeline import Compiled
@@ -113,7 +113,7 @@ def _parse_param(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A compilation without errors; ``compiled`` is None for a build without a task.
+    """A compilation without errors; ``compiled`` is None where there is nothing to write.
 
     ``spool`` is here to stay open as long as the files may be read.
     """
@@ -193,11 +193,25 @@ class _Reading:
         self.found.extend(problems)
         if build is None:
             return None
-        sources = {"the build file": self.given.path}
+        root = self.given.path.parent
+        sources = {"the build file": self.given.path, **list_sources(build, root)}
         if isinstance(build, Bare):
-            return Outcome(name=build.name, compiled=None, sources=sources)
-        sources |= list_sources(build, self.given.path.parent)
+            return self._compile_bare(build, sources)
         return self._compile(build, sources)
+
+    def _compile_bare(self, build: Bare, sources: dict[str, Path]) -> Outcome | None:
+        inputs, problems = read_bare_inputs(build, self.given.path.parent)
+        self.found.extend(problems)
+        if has_errors(self.found):
+            return None
+        if build.empty:
+            return Outcome(name=build.name, compiled=None, sources=sources)
+        plan, problems = pipeline.plan_bare(inputs)
+        self.found.extend(problems)
+        if has_errors(self.found):
+            return None
+        compiled = pipeline.emit_bare(inputs, plan)
+        return Outcome(name=build.name, compiled=compiled, sources=sources)
 
     def _compile(self, build: ModeA | ModeB, sources: dict[str, Path]) -> Outcome | None:
         inputs, problems = read_inputs(build, self.given.path.parent, self.spool)

@@ -22,6 +22,7 @@ from compiler.edge.run_script import run_watched
 from compiler.edge.world import WorldError
 from compiler.edge.write_tree import write_tree
 from compiler.output.file_set import File, make_file
+from compiler.pipeline import CompiledTask
 from compiler.runtime.report.grid import (
     Cell,
     Combination,
@@ -108,15 +109,18 @@ def _check_grid(grid: Grid) -> None:
         flag = controlled_flag(word)
         if flag is not None and flag not in _FREE:
             raise click.UsageError(f"{flag} cannot stand behind `--` here: mooring decides it")
-    secrets = {
-        secret.name
-        for outcome in grid.outcomes
-        if outcome.compiled is not None
-        for secret in outcome.compiled.project.build.secrets
-    }
+    secrets = {name for outcome in grid.outcomes for name in required_of(outcome)}
     missing = sorted(name for name in secrets if not os.environ.get(name))
     if missing:
         raise click.UsageError(f"set these in the environment first: {' '.join(missing)}")
+
+
+def required_of(outcome: Outcome) -> set[str]:
+    """The variables that a task's services require from the caller's environment."""
+    if not isinstance(outcome.compiled, CompiledTask):
+        return set()
+    services = outcome.compiled.plan.services
+    return {v.name for service in services for v in service.environment if v.value is None}
 
 
 def _new_name() -> str:

@@ -10,11 +10,12 @@ from typing import Final
 import click
 
 from compiler.cli.compilation import Input, Outcome, compile_inputs, takes_inputs
-from compiler.cli.grid import Grid, run_grid
+from compiler.cli.grid import Grid, required_of, run_grid
 from compiler.edge.run_script import run_script
 from compiler.edge.world import Refused
 from compiler.edge.write_tree import check_apart, write_tree
 from compiler.ir.environments import why_not_outside
+from compiler.pipeline import CompiledTask
 
 _EXTRA: Final = "compiler.cli.run_command.extra"
 
@@ -110,9 +111,9 @@ def command(
 
 
 def _check_runnable(given: Input, outcome: Outcome, environment: str) -> None:
-    if outcome.compiled is None:
+    if not isinstance(outcome.compiled, CompiledTask):
         raise click.UsageError(f"{given.shown} has no task to run: it names no `agent_repo`")
-    why = why_not_outside(environment, secrets=bool(outcome.compiled.project.build.secrets))
+    why = why_not_outside(environment, secrets=bool(required_of(outcome)))
     if why is not None:
         raise Refused(f"{outcome.name} cannot run in Harbor's environment `{environment}`: {why}")
 

@@ -24,6 +24,7 @@ from compiler.targets.dockerfile.render import (
     render_main,
     render_runner,
 )
+from compiler.targets.gateways.files import render_gateways
 from compiler.targets.harbor.baseline_tree import render_baseline_tree
 from compiler.targets.harbor.instruction import render_instruction
 from compiler.targets.harbor.job import lower_job, render_job
@@ -59,10 +60,21 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         **_render_evaluator(project),
         **_render_runner(project),
         **copy_runtime(),
+        **_render_gateways(project),
         "tests/test.sh": make_program(render_test_script()),
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),
         "run/job.yaml": make_file(render_job(lower_job())),
+    }
+
+
+def _render_gateways(project: Project) -> dict[str, File]:
+    gateways = project.build.gateways
+    if gateways is None:
+        return {}
+    return {
+        **render_gateways(gateways, project.inputs.installed),
+        **copy_runtime(("supervisor",)),
     }
 
 
