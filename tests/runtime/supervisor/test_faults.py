@@ -259,11 +259,12 @@ def test_an_orphan_that_holds_the_log_delays_neither_the_end_nor_a_deletion(tree
 def test_creating_and_deleting_leaves_no_supervisors(user_tree: Tree) -> None:
     tree = user_tree
     tree.boot()
-    before = len(tree.members())
+    # s6-svscan, two s6-supervise and a logger for the root profile.
+    tree.wait_for(lambda: len(tree.members()) == 4)
     for _ in range(5):
         tree.ok("profile", "create", "coder", "--start")
         tree.ok("profile", "delete", "coder")
-    assert len(tree.members()) == before
+    tree.wait_for(lambda: len(tree.members()) == 4)
     assert "unable to lock" not in tree.said()
 
 
