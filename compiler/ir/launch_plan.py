@@ -78,8 +78,8 @@ class LaunchSecret:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchTong:
     """A tong's container. It is started with ``run``, then what ``inspect`` prints (words that are
-    quoted for a shell), then ``words``. A shared one is joined to the anvil's network for a launch,
-    unless ``joined``, where there is such a question, prints ``yes``, and leaves it again."""
+    quoted for a shell), then ``words``. ``told`` succeeds once its secrets have arrived. A shared one
+    is joined to the anvil's network for a launch, where it is not on it already."""
 
     name: str
     lifecycle: Lifecycle
@@ -90,13 +90,13 @@ class LaunchTong:
     inspect: Words | None
     words: tuple[str, ...]
     connect: tuple[Words, ...]
-    joined: Words | None
     join: Words | None
     leave: Words | None
     depends_on: tuple[str, ...]
     readiness: LaunchReadiness
     secrets: tuple[LaunchSecret, ...]
     deliver: Words | None
+    told: Words | None
     volumes: tuple[str, ...]
     aliases: tuple[str, ...]
     networks: tuple[str, ...]
@@ -110,6 +110,7 @@ class Probe:
     """The container from which ports are tried; it is removed when all tongs are ready."""
 
     container: Word
+    network: Word
     image: str
     run: Words
 

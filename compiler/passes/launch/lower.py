@@ -42,7 +42,7 @@ from compiler.passes.launch.names import (
 from compiler.passes.launch.order import start_order
 from compiler.passes.launch.readiness import lower_readiness, probe_container
 from compiler.passes.launch.run_argv import mounted_volumes, process_words, tong_run_argv
-from compiler.passes.launch.secret_channel import deliver_argv
+from compiler.passes.launch.secret_channel import deliver_argv, told_argv
 
 _PROBE: Word = (Hole.SESSION, "-probe")
 
@@ -148,13 +148,13 @@ def _lower_tong(tong: Tong, network: LaunchNetwork, aliases: tuple[str, ...]) ->
         inspect=inspect,
         words=following,
         connect=tuple(_connect(aliases, (name,), container) for name in tong.networks),
-        joined=_joined(network, container) if shared and network.existing else None,
         join=_connect(aliases, network.name, container) if shared else None,
         leave=_leave(network, container) if shared and network.owned else None,
         depends_on=tong.depends_on,
         readiness=lower_readiness(tong, container, _PROBE),
         secrets=tuple(lower_secrets(tong)),
         deliver=deliver_argv(container) if tong.has_secrets else None,
+        told=told_argv(container) if tong.has_secrets else None,
         volumes=tuple(m.volume for m in mounted_volumes(tong) if isinstance(m, VolumeMount)),
         aliases=aliases,
         networks=tong.networks,
@@ -167,13 +167,6 @@ def _lower_tong(tong: Tong, network: LaunchNetwork, aliases: tuple[str, ...]) ->
 def _connect(aliases: tuple[str, ...], network: Word, container: Word) -> Words:
     called = (word for alias in aliases for word in ("--alias", alias))
     return words("docker", "network", "connect", *called, network, container)
-
-
-def _joined(network: LaunchNetwork, container: Word) -> Words:
-    # The name is a word of Go's template language: in quotes, it is text.
-    (name,) = network.name
-    asked = f'{{{{if index .NetworkSettings.Networks "{name}"}}}}yes{{{{end}}}}'
-    return words("docker", "container", "inspect", "--format", asked, container)
 
 
 def _leave(network: LaunchNetwork, container: Word) -> Words:

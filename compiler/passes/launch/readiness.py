@@ -77,4 +77,4 @@ def probe_container(container: Word, image: str, network: Word) -> Probe:
         *owned_labels(),
         *("--entrypoint", "/bin/sh", image, "-c", _SLEEP),
     )
-    return Probe(container=container, image=image, run=run)
+    return Probe(container=container, network=network, image=image, run=run)

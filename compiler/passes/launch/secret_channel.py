@@ -13,6 +13,7 @@ from compiler import contracts
 from compiler.ir.launch_plan import Word, Words, words
 
 _FIFO: Final = f"{contracts.TONG_RUN}/secrets"
+_DELIVERED: Final = f"{contracts.TONG_RUN}/delivered"
 # Whoever the container runs as must be able to make the FIFO.
 TMPFS: Final = f"{contracts.TONG_RUN}:rw,noexec,nosuid,nodev,size=1m,mode=1777"
 SHELL: Final = "/bin/sh"
@@ -20,7 +21,8 @@ END_MARK: Final = "mooring_complete=yes"
 WRAPPER: Final = (
     f"mkfifo -m 600 {_FIFO} || exit 125; mooring_complete=; "
     f'eval "$(cat {_FIFO})"; rm -f {_FIFO}; '
-    '[ "$mooring_complete" = yes ] || exit 125; unset mooring_complete; exec "$@"'
+    '[ "$mooring_complete" = yes ] || exit 125; unset mooring_complete; '
+    f': >{_DELIVERED}; exec "$@"'
 )
 _TRIES: Final = 300
 _SEND: Final = (
@@ -39,6 +41,11 @@ def wrapped() -> tuple[str, ...]:
 def deliver_argv(container: Word) -> Words:
     """Takes ``export NAME='value'`` lines and the end mark on its standard input."""
     return words("docker", "exec", "-i", container, SHELL, "-c", _SEND)
+
+
+def told_argv(container: Word) -> Words:
+    """Ends with 0 once the secrets are there."""
+    return words("docker", "exec", container, SHELL, "-c", f"[ -e {_DELIVERED} ]")
 
 
 def inspect_argv(image: str, *, command: bool) -> Words:

@@ -11,6 +11,7 @@ from compiler.ir.launch_plan import (
     LaunchReadiness,
     LaunchSecret,
     LaunchTong,
+    Probe,
     Word,
     Words,
 )
@@ -27,8 +28,7 @@ def lower_launch_plan(plan: LaunchPlan) -> dict[str, Any]:
             {"name": _word(n.name), "owned": n.owned, "existing": n.existing} for n in plan.networks
         ],
         "tongs": [_lower_tong(tong) for tong in plan.tongs],
-        "probe": probe
-        and {"container": _word(probe.container), "image": probe.image, "run": _words(probe.run)},
+        "probe": probe and _lower_probe(probe),
         "anvil": anvil and {"argv": _words(anvil.argv), "image": anvil.image},
         "files": [{"name": file.name, "content": file.content} for file in plan.files],
         "warnings": list(plan.warnings),
@@ -50,6 +50,15 @@ def _maybe(argv: Words | None) -> list[Any] | None:
     return None if argv is None else _words(argv)
 
 
+def _lower_probe(probe: Probe) -> dict[str, Any]:
+    return {
+        "container": _word(probe.container),
+        "network": _word(probe.network),
+        "image": probe.image,
+        "run": _words(probe.run),
+    }
+
+
 def _lower_tong(tong: LaunchTong) -> dict[str, Any]:
     return {
         "name": tong.name,
@@ -60,13 +69,13 @@ def _lower_tong(tong: LaunchTong) -> dict[str, Any]:
         "run": _words(tong.run),
         "process": {"inspect": _maybe(tong.inspect), "words": list(tong.words)},
         "connect": [_words(argv) for argv in tong.connect],
-        "joined": _maybe(tong.joined),
         "join": _maybe(tong.join),
         "leave": _maybe(tong.leave),
         "depends_on": list(tong.depends_on),
         "readiness": _lower_readiness(tong.readiness),
         "secrets": [_lower_secret(secret) for secret in tong.secrets],
         "deliver": _maybe(tong.deliver),
+        "told": _maybe(tong.told),
         "volumes": list(tong.volumes),
         "aliases": list(tong.aliases),
         "networks": list(tong.networks),

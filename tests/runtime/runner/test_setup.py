@@ -66,7 +66,7 @@ def place_of(box: Box, tar: bytes) -> Path:
 
 
 def setup_uid(box: Box) -> int:
-    return int(box.plan["uid_base"]) + 2 * len(box.plan["slots"])
+    return box.first_uid + 2 * len(box.plan["slots"])
 
 
 def put_ok(box: Box, tar: bytes) -> str:
