@@ -78,8 +78,8 @@ class LaunchSecret:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchTong:
     """A tong's container. It is started with ``run``, then what ``inspect`` prints (words that are
-    quoted for a shell), then ``words``. ``told`` succeeds once its secrets have arrived. A shared one
-    is joined to the anvil's network for a launch, where it is not on it already."""
+    quoted for a shell), then ``words``. ``told`` succeeds once its secrets have arrived. A shared
+    one is joined to the network of the anvil for a launch, where it is not on it already."""
 
     name: str
     lifecycle: Lifecycle

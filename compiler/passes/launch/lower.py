@@ -41,7 +41,12 @@ from compiler.passes.launch.names import (
 )
 from compiler.passes.launch.order import start_order
 from compiler.passes.launch.readiness import lower_readiness, probe_container
-from compiler.passes.launch.run_argv import mounted_volumes, process_words, tong_run_argv
+from compiler.passes.launch.run_argv import (
+    mounted_volumes,
+    owned_labels,
+    process_words,
+    tong_run_argv,
+)
 from compiler.passes.launch.secret_channel import deliver_argv, told_argv
 
 _PROBE: Word = (Hole.SESSION, "-probe")
@@ -89,7 +94,8 @@ def _injection(
 ) -> Injection:
     met = any(tong.interface.on_network for tong in tongs)
     variables = (*anvil_variables(tongs, prefix), *config.variables)
-    options: list[str | Word] = []
+    # By the labels the anvil is found when its session is taken down.
+    options: list[str | Word] = list(owned_labels()) if tongs else []
     for name, value in variables:
         options += ["-e", f"{name}={value}"]
     for volume in offered_volumes(tongs):
