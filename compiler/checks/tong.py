@@ -12,7 +12,6 @@ from compiler.ir.tong import Lifecycle, ReadinessMode, Tong, VolumeMount
 from compiler.source.document import Path
 from compiler.surface.secret_reference import has_reference
 
-_NOT_JOINED: Final = ("host", "none", "bridge", "default")
 _SHELL: Final = "/bin/sh"
 # Folders that are links to others in most images.
 _LINKS: Final = (("/var/run", "/run"), ("/bin", "/usr/bin"))
@@ -57,7 +56,7 @@ def _check_targets(tong: Tong) -> Iterator[Diagnostic]:
         taken.append((contracts.DOCKER_SOCKET, "it is the place of docker's socket"))
     for place, target in _targets(tong):
         for other, why in taken:
-            if _overlap(target, other):
+            if overlap(target, other):
                 problem = why if target == other else f"it overlaps with {other}: {why}"
                 yield diagnostic("MOR506", place, value=target, problem=problem)
                 break
@@ -74,7 +73,8 @@ def _targets(tong: Tong) -> Iterator[tuple[Span, str]]:
         yield tong.places.value("interface", "mountpoint"), interface.mountpoint
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """True where one of the places lies in the other, or is it, in most images."""
     a, b = f"{_resolved(one)}/", f"{_resolved(other)}/"
     return a.startswith(b) or b.startswith(a)
 
@@ -95,7 +95,7 @@ def _check_shared(tong: Tong) -> Iterator[Diagnostic]:
 
 def _check_networks(tong: Tong) -> Iterator[Diagnostic]:
     for i, name in enumerate(tong.networks):
-        if name in _NOT_JOINED:
+        if name in contracts.NOT_JOINED:
             yield diagnostic("MOR515", tong.places.value("networks", i), network=name)
 
 

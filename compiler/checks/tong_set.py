@@ -8,11 +8,11 @@ from compiler.diagnostics.diagnostic import Diagnostic, Related, diagnostic
 from compiler.diagnostics.span import Span
 from compiler.diagnostics.suggest import suggest_name
 from compiler.ir.tong import Lifecycle, Tong
+from compiler.ir.variable_name import variable_name
 from compiler.passes.launch.names import (
     alias_collisions,
     canonical_alias,
     network_aliases,
-    variable_stem,
 )
 from compiler.passes.launch.order import find_cycle
 
@@ -64,7 +64,7 @@ def _check_aliases(tongs: Sequence[Tong]) -> Iterator[Diagnostic]:
 def _check_variables(tongs: Sequence[Tong]) -> Iterator[Diagnostic]:
     stems: dict[str, Tong] = {}
     for tong in sorted(tongs, key=lambda t: t.name):
-        stem = variable_stem(tong.name)
+        stem = variable_name(tong.name)
         first = stems.setdefault(stem, tong)
         if first is not tong:
             what = "name" if first.name == tong.name else f"variables, MOORING_TONG_{stem}_..."

@@ -30,6 +30,8 @@ from compiler.ir.build import (
     Target,
     Workbench,
 )
+from compiler.passes.fill_gateways import fill_gateways
+from compiler.passes.fill_sidecars import fill_sidecars
 from compiler.surface.build_file import (
     BuildFile,
     HarborEntry,
@@ -68,6 +70,8 @@ def fill_defaults(file: BuildFile) -> Build:
         "name": file.name,
         "description": (file.description or "").strip(),
         "params": file.params,
+        "gateways": fill_gateways(file.gateways, BASE_IMAGE),
+        "sidecars": fill_sidecars(file),
     }
     task = file.task
     if task is None:

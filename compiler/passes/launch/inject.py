@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from compiler import contracts
 from compiler.ir.launch_plan import Hole, LaunchNetwork, Word, Words, words
 from compiler.ir.tong import Kind, Tong
+from compiler.ir.variable_name import variable_name
 from compiler.passes.launch.docker_flags import split_run_argv
-from compiler.passes.launch.names import canonical_alias, session_network_name, variable_stem
+from compiler.passes.launch.names import canonical_alias, session_network_name
 
 _NETWORK_OPTIONS: Final = ("--network", "--net")
-_NOT_SHARED: Final = ("host", "none", "bridge", "default")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ def plan_network(argv: Sequence[str | Word], tongs: Iterable[Tong]) -> LaunchNet
     # `--network name=NET,alias=...` is the long form.
     parts = dict(part.partition("=")[::2] for part in chosen.split(",")) if "=" in chosen else {}
     name = parts.get("name", chosen)
-    if name in _NOT_SHARED or name.startswith("container:"):
+    if name in contracts.NOT_JOINED or name.startswith("container:"):
         raise NetworkNotShared(name)
     return LaunchNetwork(name=(name,), owned=False, existing=True)
 
@@ -48,7 +49,7 @@ def anvil_variables(tongs: Iterable[Tong], prefix: str) -> tuple[tuple[str, str]
     """What the anvil is told of each tong: ``_HOST`` and ``_PORT``, or ``_PATH`` of a volume."""
     found = []
     for tong in tongs:
-        stem, interface = f"{prefix}{variable_stem(tong.name)}", tong.interface
+        stem, interface = f"{prefix}{variable_name(tong.name)}", tong.interface
         if interface.on_network:
             found.append((f"{stem}_HOST", canonical_alias(tong)))
             found.append((f"{stem}_PORT", str(interface.port)))

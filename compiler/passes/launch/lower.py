@@ -18,6 +18,7 @@ from compiler.ir.launch_plan import (
     Words,
     words,
 )
+from compiler.ir.sidecars import Harness
 from compiler.ir.tong import Lifecycle, ReadinessMode, SecretReference, Tong, Value, VolumeMount
 from compiler.passes.launch.definition import canonical_definition, config_hash
 from compiler.passes.launch.docker_flags import split_run_argv
@@ -30,7 +31,7 @@ from compiler.passes.launch.inject import (
     offered_volumes,
     plan_network,
 )
-from compiler.passes.launch.mcp import Harness, McpConfig, mcp_config
+from compiler.passes.launch.mcp import McpConfig, mcp_config
 from compiler.passes.launch.names import (
     SHARED_NETWORK,
     alias_collisions,

@@ -5,21 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from compiler.ir.launch_plan import LaunchFile
-
-
-class Harness(StrEnum):
-    """A program that speaks MCP, or a file for any other."""
-
-    CLAUDE = "claude"
-    CODEX = "codex"
-    OPENCODE = "opencode"
-    GEMINI = "gemini"
-    GENERIC = "generic"
-
+from compiler.ir.sidecars import Harness
 
 GENERIC_VARIABLE: Final = "MOORING_MCP_CONFIG"
 _GENERIC_PLACE: Final = "/run/mooring-mcp/mcp.json"

@@ -8,11 +8,11 @@ from typing import Final
 
 from compiler.ir.launch_plan import Hole, Word
 from compiler.ir.tong import Kind, Tong
+from compiler.ir.variable_name import variable_name
 
 SHARED_PREFIX: Final = "mooring-tong"
 SHARED_NETWORK: Final = "mooring-tongs"
 _OUTSIDE_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]+", re.ASCII)
-_OUTSIDE_VARIABLES: Final = re.compile(r"[^A-Z0-9]+", re.ASCII)
 
 
 def canonical_alias(tong: Tong) -> str:
@@ -64,12 +64,7 @@ def session_network_name(session: str | Hole) -> Word:
     return (session, "-tongs")
 
 
-def variable_stem(name: str) -> str:
-    """A tong's name as a part of the name of a variable."""
-    return _OUTSIDE_VARIABLES.sub("_", name.upper())
-
-
 def secret_variable(tong: str, variable: str, index: int) -> str:
     """Where a script takes a tong's secret from; ``index`` counts those in one value, from 0."""
     more = f"_{index + 1}" if index else ""
-    return f"MOORING_SECRET_{variable_stem(tong)}__{variable}{more}"
+    return f"MOORING_SECRET_{variable_name(tong)}__{variable}{more}"

@@ -41,7 +41,7 @@ done
 exit 1
 """
 _SLEEP: Final = "while :; do sleep 3600; done"
-_HEALTH: Final = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
+HEALTH: Final = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
 
 
 def lower_readiness(tong: Tong, container: Word, probe: Word) -> LaunchReadiness:
@@ -55,7 +55,7 @@ def lower_readiness(tong: Tong, container: Word, probe: Word) -> LaunchReadiness
     if mode is ReadinessMode.NONE:
         return LaunchReadiness(mode=mode, seconds=seconds)
     command = tong.readiness.command
-    asked = ("inspect", "--format", _HEALTH, container)
+    asked = ("inspect", "--format", HEALTH, container)
     called = words("docker", "exec", container, *command) if command else None
     return LaunchReadiness(
         mode=mode,

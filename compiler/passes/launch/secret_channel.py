@@ -25,12 +25,14 @@ WRAPPER: Final = (
     f': >{_DELIVERED}; exec "$@"'
 )
 _TRIES: Final = 300
-_SEND: Final = (
+SEND: Final = (
     f"i=0; while [ ! -p {_FIFO} ]; do i=$((i + 1)); "
     f"[ $i -le {_TRIES} ] || exit 1; sleep 0.1; done; exec cat > {_FIFO}"
 )
 # Each word of the image's own process in single quotes, those in it as '\'' : for a shell to read.
 _QUOTED: Final = "{{range %s}}'{{join (split . \"'\") \"'\\\\''\"}}' {{end}}"
+ENTRYPOINT: Final = _QUOTED % ".Config.Entrypoint"
+WHOLE_PROCESS: Final = ENTRYPOINT + _QUOTED % ".Config.Cmd"
 
 
 def wrapped() -> tuple[str, ...]:
@@ -40,7 +42,7 @@ def wrapped() -> tuple[str, ...]:
 
 def deliver_argv(container: Word) -> Words:
     """Takes ``export NAME='value'`` lines and the end mark on its standard input."""
-    return words("docker", "exec", "-i", container, SHELL, "-c", _SEND)
+    return words("docker", "exec", "-i", container, SHELL, "-c", SEND)
 
 
 def told_argv(container: Word) -> Words:
@@ -50,6 +52,5 @@ def told_argv(container: Word) -> Words:
 
 def inspect_argv(image: str, *, command: bool) -> Words:
     """Prints the image's entrypoint, and with ``command`` its command, quoted for a shell."""
-    fields = (".Config.Entrypoint", *((".Config.Cmd",) if command else ()))
-    shown = "".join(_QUOTED % field for field in fields)
+    shown = WHOLE_PROCESS if command else ENTRYPOINT
     return words("docker", "image", "inspect", "--format", shown, image)

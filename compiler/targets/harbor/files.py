@@ -23,6 +23,7 @@ from compiler.targets.dockerfile.render import (
     render_main,
     render_runner,
 )
+from compiler.targets.gateways.files import render_gateways
 from compiler.targets.harbor.baseline_tree import render_baseline_tree
 from compiler.targets.harbor.instruction import render_instruction
 from compiler.targets.harbor.plans import (
@@ -39,6 +40,7 @@ from compiler.targets.harbor.scripts import (
 from compiler.targets.harbor.task_toml import lower_task_config, render_task_config
 from compiler.targets.harbor.topology import render_topology
 from compiler.targets.json_text import render_json
+from compiler.targets.launch.files import render_launch
 from compiler.targets.payload import copy_runtime
 
 _JOB_HEADER = "# Written by `mooring compile`. What run/harbor.sh hands to `harbor run --config`.\n"
@@ -59,10 +61,22 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         **_render_evaluator(project),
         **_render_runner(project),
         **copy_runtime(),
+        **_render_gateways(project),
+        **render_launch(project.build.name, project.inputs.tongs, project.build.sidecars.anvil),
         "tests/test.sh": make_program(render_test_script()),
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),
         "run/job.yaml": make_file(_JOB_HEADER + render_yaml(_lower_job())),
+    }
+
+
+def _render_gateways(project: Project) -> dict[str, File]:
+    gateways = project.build.gateways
+    if gateways is None:
+        return {}
+    return {
+        **render_gateways(gateways, project.inputs.installed),
+        **copy_runtime(("supervisor",)),
     }
 
 

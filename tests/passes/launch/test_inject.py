@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.ir.launch_plan import Hole, Word, words
+from compiler.ir.sidecars import Harness
 from compiler.passes.launch.inject import (
     Injection,
     NetworkNotShared,
@@ -17,7 +18,7 @@ from compiler.passes.launch.inject import (
     offered_volumes,
     plan_network,
 )
-from compiler.passes.launch.mcp import Harness, mcp_config
+from compiler.passes.launch.mcp import mcp_config
 from tests.tongs import CACHE, DATABASE, GITHUB, make_tong
 
 ALL = Injection(network=("net",), options=words("-e", "A=1"), harness=("--flag", "v"))

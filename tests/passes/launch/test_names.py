@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from compiler.ir.launch_plan import Hole, fill_word
+from compiler.ir.variable_name import variable_name
 from compiler.passes.launch.names import (
     alias_collisions,
     canonical_alias,
@@ -11,7 +12,6 @@ from compiler.passes.launch.names import (
     session_container_name,
     session_network_name,
     shared_container_name,
-    variable_stem,
 )
 from tests.tongs import CACHE, DATABASE, GITHUB, make_tong
 
@@ -60,7 +60,7 @@ def test_the_network_of_a_session() -> None:
     ("name", "stem"), [("git-hub", "GIT_HUB"), ("a..b", "A_B"), ("Ä1", "_1"), ("x_y", "X_Y")]
 )
 def test_the_stem_of_variables(name: str, stem: str) -> None:
-    assert variable_stem(name) == stem
+    assert variable_name(name) == stem
 
 
 def test_the_variables_of_secrets_are_apart() -> None:
