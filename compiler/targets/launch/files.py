@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from compiler.ir.launch_plan import Hole, LaunchPlan, Word
-from compiler.ir.sidecars import AnvilSettings
+from compiler.ir.sidecars import AnvilSettings, Harness
 from compiler.ir.tong import Tong
 from compiler.output.file_set import File, make_file, make_program
+from compiler.passes.launch.docker_flags import UnknownOption
+from compiler.passes.launch.inject import NetworkNotShared
 from compiler.passes.launch.lower import LaunchSettings, lower_launch
 from compiler.targets.json_text import render_json
 from compiler.targets.launch.plan_json import lower_launch_plan
@@ -26,6 +29,31 @@ def render_launch(name: str, tongs: Sequence[Tong], anvil: AnvilSettings | None)
         f"{FOLDER}/plan.json": make_file(render_json(lower_launch_plan(plan))),
         **{f"{FOLDER}/{file.name}": make_file(file.content) for file in plan.files},
     }
+
+
+def plan_command(
+    name: str,
+    tongs: Sequence[Tong],
+    argv: Sequence[str],
+    *,
+    harness: Harness | None,
+    prefix: str,
+    probe_image: str | None,
+) -> dict[str, Any]:
+    """The plan, as plain data, of a `docker run` command of somebody's own.
+
+    ``probe_image`` None: ports are tried from the command's image. Raises ValueError, with a
+    sentence that says why, for a command that tongs cannot serve.
+    """
+    settings = LaunchSettings(argv=argv, harness=harness, prefix=prefix, probe_image=probe_image)
+    try:
+        return lower_launch_plan(lower_launch(name, tongs, settings))
+    except NetworkNotShared as error:
+        raise ValueError(f"on the network `{error}` no tong has a name: choose another") from error
+    except UnknownOption as error:
+        raise ValueError(
+            f"`{error}` is no option of docker's that is known: use {error}=VALUE"
+        ) from error
 
 
 def plan_launch(name: str, tongs: Sequence[Tong], anvil: AnvilSettings) -> LaunchPlan:
