@@ -58,6 +58,8 @@ RUNNER_CANDIDATES: Final = "/srv/mooring/candidates"
 RUNNER_SLOTS: Final = "/srv/mooring/slots"
 INNER_TASKS: Final = f"{OPT}/inner"
 CASES: Final = f"{OPT}/cases"
+# The folder of an environment that is given by its import path.
+NESTED_ENVIRONMENTS: Final = f"{OPT}/environments"
 NESTED_VENV: Final = f"{OPT}/harbor-venv"
 EXPORT: Final = f"{STATE_ADMIN}/export"
 EXPORT_ARTIFACT: Final = "mooring-session"
@@ -130,6 +132,8 @@ SAMPLE_OPEN_FILES: Final = 1024
 GIT_SECONDS: Final = 60
 SCORER_SECONDS: Final = 60.0
 SETUP_SECONDS: Final = 600.0
+# The longest that the runner's plan may say of one run of an agent.
+SESSION_SECONDS: Final = 864000.0
 CANDIDATES_TMPFS_BYTES: Final = 2 * 1024 * 1024 * 1024
 SLOT_TMPFS_BYTES: Final = 512 * 1024 * 1024
 SHARED_TMP_BYTES: Final = 256 * 1024 * 1024

@@ -88,7 +88,8 @@ COMPLETE: Final[dict[str, Data]] = {
         "harbor": {
             "agent_import_path": "zagent:ZClass",
             "task_source": "zregistry@1.0",
-            "environment": "zenvironment",
+            "environment": "zmodule:ZEnvironment",
+            "environment_project": "zengine",
             "model": "zmodel",
             "retry": {
                 "include": ["zinclude"],
@@ -98,6 +99,7 @@ COMPLETE: Final[dict[str, Data]] = {
             },
             "reward_key": "zinnerkey",
             "aggregate_attempts": "mean",
+            "exceptions": {"ZError": "machinery"},
             "requirement": "harbor==0.24.0",
             "extra_args": ["--zflag", "zflagvalue"],
         },

@@ -145,7 +145,7 @@ def with_secrets(file: Path, argv: tuple[str, ...]) -> None:
     FILE is a compiled run/secrets.json. A variable that is set already is left as it is; the value
     of another comes from the program that ~/.mooring/secret-providers.yaml gives for its provider.
     """
-    from compiler.cli.provider_table import read_providers
+    from compiler.cli.launch_command import read_providers
     from compiler.runtime.launcher.providers import SECONDS, resolve
 
     table = None

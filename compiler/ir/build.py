@@ -48,6 +48,13 @@ class Aggregate(StrEnum):
     BEST = "best"
 
 
+class Fault(StrEnum):
+    """Whose failure an exception of an inner trial is."""
+
+    CANDIDATE = "candidate"
+    MACHINERY = "machinery"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """A split and its tier; ``path`` is the place of its entry in the build file."""
@@ -246,16 +253,21 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NestedHarbor:
-    """How the nested Harbor runs a candidate."""
+    """How the nested Harbor runs a candidate.
+
+    ``environment_project`` is the folder, as written, that holds the environment's module.
+    """
 
     agent_import_path: str
     task_source: str | None
     environment: str
+    environment_project: str | None
     model: str | None
     n_attempts: int
     retry: Retry
     reward_key: str | None
     aggregate: Aggregate
+    exceptions: tuple[tuple[str, Fault], ...]
     requirement: str
     extra_args: tuple[str, ...]
 

@@ -12,6 +12,7 @@ from compiler.ir.build import (
     Budget,
     Build,
     Evaluator,
+    Fault,
     Limits,
     ModeA,
     ModeB,
@@ -30,6 +31,7 @@ from compiler.ir.build import (
     Target,
     Workbench,
 )
+from compiler.ir.environments import requirement_for
 from compiler.passes.fill_gateways import fill_gateways
 from compiler.passes.fill_sidecars import fill_sidecars
 from compiler.surface.build_file import (
@@ -57,7 +59,6 @@ MIN_SAMPLES: Final = {Access.VIEWABLE: 1, Access.NON_VIEWABLE: 5, Access.NO_ACCE
 NESTED_ENVIRONMENT: Final = "modal"
 NESTED_ATTEMPTS: Final = 1
 NESTED_RETRIES: Final = 2
-NESTED_REQUIREMENT: Final = "harbor==0.24.0"
 WAIT_MULTIPLIER: Final = 1.0
 MIN_WAIT: Final = 1.0
 MAX_WAIT: Final = 60.0
@@ -135,10 +136,12 @@ def _fill_b(mode: ModeBEntry, common: dict[str, Any]) -> ModeB:
 
 
 def _fill_harbor(entry: HarborEntry) -> NestedHarbor:
+    environment = entry.environment or NESTED_ENVIRONMENT
     return NestedHarbor(
         agent_import_path=entry.agent_import_path,
         task_source=entry.task_source,
-        environment=entry.environment or NESTED_ENVIRONMENT,
+        environment=environment,
+        environment_project=entry.environment_project,
         model=entry.model,
         n_attempts=_or(entry.n_attempts, NESTED_ATTEMPTS),
         retry=Retry(
@@ -151,7 +154,8 @@ def _fill_harbor(entry: HarborEntry) -> NestedHarbor:
         ),
         reward_key=entry.reward_key,
         aggregate=Aggregate(entry.aggregate_attempts or Aggregate.MEAN),
-        requirement=entry.requirement or NESTED_REQUIREMENT,
+        exceptions=tuple((name, Fault(fault)) for name, fault in entry.exceptions),
+        requirement=entry.requirement or requirement_for(environment),
         extra_args=entry.extra_args,
     )
 

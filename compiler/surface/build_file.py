@@ -90,12 +90,14 @@ class HarborEntry:
     agent_import_path: str
     task_source: str | None
     environment: str | None
+    environment_project: str | None
     model: str | None
     n_attempts: int | None
     max_retries: int | None
     retry: RetryEntry
     reward_key: str | None
     aggregate_attempts: str | None
+    exceptions: tuple[tuple[str, str], ...]
     requirement: str | None
     extra_args: tuple[str, ...]
 

@@ -192,6 +192,7 @@ def _decode_harbor(data: _Data, seconds: _Seconds) -> HarborEntry:
         agent_import_path=data["agent_import_path"],
         task_source=data.get("task_source"),
         environment=data.get("environment"),
+        environment_project=data.get("environment_project"),
         model=data.get("model"),
         n_attempts=data.get("n_attempts"),
         max_retries=data.get("max_retries"),
@@ -204,6 +205,7 @@ def _decode_harbor(data: _Data, seconds: _Seconds) -> HarborEntry:
         ),
         reward_key=data.get("reward_key"),
         aggregate_attempts=data.get("aggregate_attempts"),
+        exceptions=tuple(data.get("exceptions", {}).items()),
         requirement=data.get("requirement"),
         extra_args=_names(data, "extra_args"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler import resources
+from compiler.ir.build import ModeB
 from compiler.ir.project import Project
 from compiler.ir.task_plan import TaskPlan
 from compiler.output.file_set import (
@@ -114,6 +115,8 @@ def _render_evaluator(project: Project) -> dict[str, File]:
         files[f"{folder}/scorer/{source.path}"] = copy_file(source)
     for source in project.inputs.inner:
         files[f"{folder}/inner/{source.path}"] = copy_file(source)
+    for source in project.inputs.environments:
+        files[f"{folder}/environments/{source.path}"] = copy_file(source)
     if project.inputs.requirements is not None:
         files[f"{folder}/scorer-requirements.txt"] = copy_file(project.inputs.requirements)
     return files
@@ -129,6 +132,7 @@ def _render_runner(project: Project) -> dict[str, File]:
                 "runtime/__init__.py",
                 "runtime/baseline",
                 "runtime/runner",
+                *(("runtime/agent",) if isinstance(project.build, ModeB) else ()),
             )
         ),
         "environment/runner/plan.json": make_file(render_json(lower_runner_plan(project))),
