@@ -87,7 +87,7 @@ def command(
         options = Options(
             workspace=str(workspace),
             home=os.path.expanduser(HOME),
-            providers=read_providers(providers),
+            providers=_read_providers(providers),
             secret_seconds=provider_timeout,
             ask=find_asker(allowed=not no_prompt),
             say=_say_nothing if quiet else say,
@@ -113,7 +113,7 @@ def _read_plan(plan_file: Path | None, argv: tuple[str, ...]) -> Plan:
     return read_plan(str(plan_file))
 
 
-def read_providers(path: Path | None) -> ProviderTable:
+def _read_providers(path: Path | None) -> ProviderTable:
     chosen = path or Path(os.path.expanduser(HOME)) / TABLE_NAME
     try:
         data, shown = read_table(chosen, needed=path is not None)

@@ -15,8 +15,9 @@ from compiler.cli.tong_layers import takes_layers
 from compiler.diagnostics.diagnostic import Diagnostic, has_errors
 from compiler.edge.discover_tongs import Discovered, discover_tongs, judge_definitions
 from compiler.edge.read_tongs import list_folder, read_definition
-from compiler.edge.world import WorldError
+from compiler.edge.world import Refused, WorldError
 from compiler.ir.tong import Layer, Tong
+from compiler.runtime.launcher.providers import ProviderTable
 from compiler.surface.build_file import TongDocument
 
 _strict = click.option("--strict", is_flag=True, help="Unknown keys are errors.")
@@ -145,20 +146,43 @@ def with_secrets(file: Path, argv: tuple[str, ...]) -> None:
     FILE is a compiled run/secrets.json. A variable that is set already is left as it is; the value
     of another comes from the program that ~/.mooring/secret-providers.yaml gives for its provider.
     """
-    from compiler.cli.launch_command import read_providers
-    from compiler.runtime.launcher.providers import SECONDS, resolve
-
-    table = None
     environment = {**os.environb}
-    for variable, provider, reference in _read_references(file):
-        if environment.get(variable.encode()):
-            continue
-        table = table or read_providers(None)
-        environment[variable.encode()] = resolve(table, provider, reference, SECONDS)
+    for variable, value in _resolve(_read_references(file)):
+        environment[variable.encode()] = value
     try:
         os.execvpe(argv[0], argv, environment)
     except OSError as error:
         raise WorldError(f"cannot run {argv[0]}: {error.strerror}") from error
+
+
+def _resolve(references: list[tuple[str, str, str]]) -> Iterator[tuple[str, bytes]]:
+    from compiler.runtime.launcher.errors import LaunchError
+    from compiler.runtime.launcher.providers import SECONDS, resolve
+
+    missing = [each for each in references if not os.environ.get(each[0])]
+    table = _read_table() if missing else None
+    for variable, provider, reference in missing:
+        assert table is not None
+        try:
+            yield variable, resolve(table, provider, reference, SECONDS)
+        except LaunchError as error:
+            hint = f": {error.hint}" if error.hint else ""
+            raise Refused(f"{error.message}{hint}") from error
+
+
+def _read_table() -> ProviderTable:
+    from compiler.cli.provider_table import HOME, TABLE_NAME, decode_table, read_table
+
+    path = Path(HOME).expanduser() / TABLE_NAME
+    try:
+        data, shown = read_table(path, needed=False)
+    except OSError as error:
+        raise WorldError(f"cannot read {path}: {error.strerror}") from error
+    table, problems = decode_table(data, shown)
+    _show(problems, {shown: data.decode("utf-8", "replace")}, "text", quiet=False)
+    if table is None:
+        raise click.exceptions.Exit(2)
+    return table
 
 
 def _read_references(file: Path) -> list[tuple[str, str, str]]:

@@ -189,6 +189,12 @@ def lower_secrets(tong: Tong) -> list[LaunchSecret]:
     ]
 
 
+def held_secrets(tongs: Iterable[Tong]) -> tuple[Held, ...]:
+    """Every secret of the tongs, in their order."""
+    secrets = (secret for tong in tongs for secret in lower_secrets(tong))
+    return tuple(part for secret in secrets for part in secret.parts if isinstance(part, Held))
+
+
 def _lower_value(tong: str, variable: str, value: Value) -> tuple[str | Held, ...]:
     parts: list[str | Held] = []
     count = 0

@@ -33,6 +33,7 @@ from compiler.targets.harbor.plans import (
     lower_workbench_plan,
 )
 from compiler.targets.harbor.scripts import (
+    lower_references,
     render_harbor_script,
     render_shim,
     render_solve_script,
@@ -67,6 +68,7 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         "tests/test.sh": make_program(render_test_script()),
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),
+        **_render_references(project),
         "run/job.yaml": make_file(_JOB_HEADER + render_yaml(_lower_job())),
     }
 
@@ -79,6 +81,11 @@ def _render_gateways(project: Project) -> dict[str, File]:
         **render_gateways(gateways, project.inputs.installed),
         **copy_runtime(("supervisor",)),
     }
+
+
+def _render_references(project: Project) -> dict[str, File]:
+    references = lower_references(project)
+    return {"run/secrets.json": make_file(render_json(references))} if references else {}
 
 
 def _render_main(project: Project) -> dict[str, File]:
