@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from compiler.checks.budgets import check_budgets
@@ -79,7 +79,9 @@ INPUT_CHECKS: Final[tuple[Callable[[Inputs], Found], ...]] = (
     check_read_only_paths,
 )
 
-TONG_CHECKS: Final[tuple[Callable[[Build, Sequence[Tong]], Found], ...]] = (check_sidecars,)
+TONG_CHECKS: Final[tuple[Callable[[Build, Sequence[Tong], Collection[str]], Found], ...]] = (
+    check_sidecars,
+)
 
 PLAN_CHECKS: Final[tuple[Callable[[Build, Plan], Found], ...]] = (check_trust_boundary,)
 
@@ -99,9 +101,11 @@ def check_inputs(inputs: Inputs) -> tuple[Diagnostic, ...]:
     return tuple(d for check in INPUT_CHECKS for d in check(inputs))
 
 
-def check_tongs(build: Build, tongs: Sequence[Tong]) -> tuple[Diagnostic, ...]:
-    """What is wrong with the tongs of the build."""
-    return tuple(d for check in TONG_CHECKS for d in check(build, tongs))
+def check_tongs(
+    build: Build, tongs: Sequence[Tong], names: Collection[str]
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with the tongs of the build; ``names`` are those of all its definitions."""
+    return tuple(d for check in TONG_CHECKS for d in check(build, tongs, names))
 
 
 def check_plan(build: Build, plan: Plan) -> tuple[Diagnostic, ...]:
