@@ -12,6 +12,7 @@ from compiler.checks.extra_args import check_extra_args
 from compiler.checks.gateway_command import check_gateway_command
 from compiler.checks.gateway_places import check_gateway_places
 from compiler.checks.gateway_profiles import check_gateway_profiles
+from compiler.checks.gateway_times import check_gateway_times
 from compiler.checks.gateway_variables import check_gateway_variables
 from compiler.checks.known_splits import check_known_splits
 from compiler.checks.name_case import check_name_case
@@ -49,6 +50,7 @@ COMMON_CHECKS: Final[tuple[Callable[[Build], Found], ...]] = (
     check_gateway_profiles,
     check_gateway_command,
     check_gateway_places,
+    check_gateway_times,
     check_gateway_variables,
     check_uses,
 )

@@ -8,13 +8,13 @@ from compiler.diagnostics.diagnostic import Diagnostic, Related, diagnostic
 from compiler.diagnostics.span import Span
 from compiler.diagnostics.suggest import suggest_name
 from compiler.ir.tong import Lifecycle, Tong
-from compiler.ir.variable_name import variable_name
-from compiler.passes.launch.names import (
+from compiler.ir.tong_names import (
     alias_collisions,
     canonical_alias,
     network_aliases,
 )
-from compiler.passes.launch.order import find_cycle
+from compiler.ir.tong_order import find_cycle
+from compiler.ir.variable_name import variable_name
 
 
 def check_tong_set(tongs: Sequence[Tong], names: Collection[str]) -> Iterator[Diagnostic]:
