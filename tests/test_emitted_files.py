@@ -65,10 +65,10 @@ def test_dockerfiles_pass_hadolint(case: str) -> None:
     assert run_tool("hadolint", *files) == ""
 
 
-@pytest.mark.parametrize("case", sorted({*TASKS, *WITH_GATEWAYS, *WITH_ANVIL}))
+@pytest.mark.parametrize("case", sorted({*TASKS, *WITH_ANVIL}))
 def test_scripts_pass_shellcheck_with_every_optional_check(case: str) -> None:
     scripts = scripts_in(emitted(OK / case / "expected"))
-    more = (case in WITH_GATEWAYS) + (case in WITH_ANVIL)
+    more = case in WITH_ANVIL
     assert len(scripts) == 6 * (case in TASKS) + more
     # Those that are left out ask for another style: braces around every variable, `[[` in POSIX
     # scripts, a last `*)` in a case that needs none, and no test whose failure is the answer.

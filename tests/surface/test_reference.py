@@ -28,7 +28,7 @@ NO_DEFAULT: Final = {
     "resources.main.cpus", "resources.main.memory", "resources.main.pids",
     "resources.evaluator.cpus", "resources.evaluator.memory", "resources.evaluator.pids",
     "resources.runner.cpus", "resources.runner.memory", "resources.runner.pids",
-    "anvil.argv", "anvil.harness", "anvil.network",
+    "anvil.harness", "anvil.network",
 }  # fmt: skip
 # Written by every build with a task.
 NEEDED: Final = {
