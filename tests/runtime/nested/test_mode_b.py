@@ -254,3 +254,61 @@ def test_a_class_that_cannot_be_loaded(
     assert isinstance(outcome, Failed), outcome
     assert outcome.cause == "CandidateError"
     assert cause in outcome.detail
+
+
+# An agent that extends one of Harbor's own: a program that stands for the real one is installed in
+# the environment, runs there, and leaves the log that Harbor's class reads afterwards.
+EXTENDED = '''
+import os
+from pathlib import Path
+from harbor.agents.installed.mini_swe_agent import MiniSweAgent
+
+os.environ["MSWEA_API_KEY"] = "key-of-the-candidate"
+PROGRAM = """#!/bin/sh
+for word; do case $word in --task=*) task=${word#--task=Write };; esac; done
+printf %s "${task%% *}" | tr a-z A-Z >/installed-agent/answer.txt
+cat >/logs/agent/mini-swe-agent.trajectory.json <<END
+{"info": {"model_stats": {"instance_cost": 0.5}}, "messages": [
+ {"role": "system", "content": "s"}, {"role": "user", "content": "u"},
+ {"role": "assistant", "content": "a", "extra": {"response":
+  {"usage": {"prompt_tokens": 21, "completion_tokens": 4}}}}]}
+END
+"""
+
+class Agent(MiniSweAgent):
+    async def install(self, environment):
+        (self.logs_dir / "program").write_text(PROGRAM)
+        await environment.upload_file(self.logs_dir / "program", "/installed-agent/program")
+        await self.exec_as_agent(environment, command=
+            "mkdir -p $HOME/.local/bin && chmod +x /installed-agent/program && "
+            "cp /installed-agent/program $HOME/.local/bin/mini-swe-agent")
+'''
+
+
+def test_an_agent_that_extends_one_of_harbors(module_yard: Yard) -> None:
+    make_task(
+        module_yard.tasks,
+        "kiwi",
+        files={
+            "task.toml": '[environment]\nworkdir = "/installed-agent"\n[agent]\ntimeout_sec = 60\n',
+            "tests/test.sh": "#!/bin/bash\n[ $(cat /installed-agent/answer.txt) = KIWI ] &&\n"
+            "echo 1 >/logs/verifier/reward.txt\n",
+        },
+    )
+    module_yard.set_tasks(["kiwi"])
+    module_yard.configure(model="maker/m-1")
+    (outcome,) = module_yard.evaluate({"solver.py": EXTENDED})
+    assert isinstance(outcome, Scored), outcome
+    assert outcome.score == 1.0
+    report = result_of(module_yard, "kiwi")["agent_result"]
+    assert (report["n_input_tokens"], report["n_output_tokens"]) == (21, 4)
+    assert report["cost_usd"] == 0.5
+
+
+def test_an_agent_of_harbors_as_it_is(module_yard: Yard) -> None:
+    module_yard.set_tasks(TASKS[:1])
+    (outcome,) = module_yard.evaluate(
+        {"solver.py": "from harbor.agents.nop import NopAgent as Agent\n"}
+    )
+    assert isinstance(outcome, Scored), outcome
+    assert outcome.score == 0.0
