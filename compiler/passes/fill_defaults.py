@@ -32,6 +32,7 @@ from compiler.ir.build import (
     Workbench,
 )
 from compiler.ir.environments import requirement_for
+from compiler.passes.fill_gateways import fill_gateways
 from compiler.surface.build_file import (
     BuildFile,
     HarborEntry,
@@ -69,6 +70,7 @@ def fill_defaults(file: BuildFile) -> Build:
         "name": file.name,
         "description": (file.description or "").strip(),
         "params": file.params,
+        "gateways": fill_gateways(file.gateways, BASE_IMAGE),
     }
     task = file.task
     if task is None:
