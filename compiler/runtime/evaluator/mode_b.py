@@ -87,13 +87,12 @@ class ModeB:
         deadline = time.monotonic() + self._plan.timeout
         try:
             async with asyncio.timeout(self._plan.timeout):
-                await deliver(self._runner, self._store, tree, self._trouble)
+                await deliver(self._runner, self._store, tree, self._recover)
         except TreeRefused as error:
             return (refusal(error),) * len(samples)
         except TimeoutError:
             return (Lost(cause="the tree was not handed to the runner in time"),) * len(samples)
         except _MACHINERY as error:
-            self._trouble(error)
             return (Lost(cause=f"{type(error).__name__}: {error}"),) * len(samples)
         return await self._run(tree, tuple(sample.id for sample in samples), deadline)
 
@@ -165,8 +164,12 @@ class ModeB:
         how = ended.stopped or f"harbor ended with code {ended.code}"
         return without_secrets(f"{how}: {ended.tail}", self._plan.secrets)
 
-    def _trouble(self, error: Exception) -> None:
+    async def _recover(self, error: Exception, delay: float | None) -> bool:
         _log.warning("machinery: %s: %s", type(error).__name__, error)
+        if delay is None:
+            return False
+        await asyncio.sleep(delay)
+        return True
 
 
 def _is_final(found: Collation, task: str) -> bool:
