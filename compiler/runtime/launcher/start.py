@@ -25,7 +25,7 @@ class Job:
     """One tong to start. `secrets` gives its variables' values, and may ask a person for them.
 
     `lock` is held when `run` returns, for whoever awaits the tong to release; `made` is set as soon
-    as a container may be there that this launch made.
+    as a container may be there that this launch made, `creating` while one may still appear.
     """
 
     engine: Engine
@@ -36,6 +36,7 @@ class Job:
     is_cancelled: Callable[[], bool]
     say: Callable[[str], None]
     made: bool = False
+    creating: bool = False
     action: Action = field(default=Action.START)
 
     @property
@@ -70,7 +71,11 @@ class Job:
         if self.tong.secrets:
             self.secrets(self.tong)
         argv = self.names.fill_all(self.tong.run) + process_argv(self.engine, self.names, self.tong)
+        # Before the question: whoever cancels waits for what is being created, and asks after.
+        self.creating = True
         try:
+            if self.is_cancelled():
+                raise LaunchError(f"tong {self.tong.name}: the launch ended meanwhile")
             self.made = True
             self.engine.run(argv)
         except NameTaken:
@@ -80,6 +85,8 @@ class Job:
             return False
         except LaunchError as error:
             raise self._explained(error) from error
+        finally:
+            self.creating = False
         return True
 
     def _connect(self) -> None:
@@ -108,6 +115,8 @@ class Job:
             raise LaunchError(message, lines=lines) from error
 
     def _explained(self, error: LaunchError) -> LaunchError:
+        if not self.made:
+            return error
         message = f"tong {self.tong.name}: {error.message}"
         if self.tong.secrets and any('"/bin/sh"' in line for line in error.lines):
             return LaunchError(
