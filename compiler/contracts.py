@@ -12,7 +12,8 @@ from typing import Final
 MAIN: Final = "main"
 EVALUATOR: Final = "eval-sidecar"
 RUNNER: Final = "runner"
-SERVICES: Final = (MAIN, EVALUATOR, RUNNER)
+GATEWAYS: Final = "gateways"
+SERVICES: Final = (MAIN, EVALUATOR, RUNNER, GATEWAYS)
 
 # The optimiser's user in main.
 AGENT_USER: Final = "agent"
@@ -35,6 +36,7 @@ VOLUME_REPO: Final = "agent_repo"
 VOLUME_RESULTS: Final = "agent_results"
 VOLUME_ADMIN: Final = "admin_state"
 VOLUME_RUNNER: Final = "runner_io"
+VOLUME_GATEWAYS: Final = "gateways_home"
 
 # Paths inside the containers.
 WORK_REPO: Final = "/work/agent"
@@ -66,6 +68,10 @@ RUNNER_BASELINE: Final = f"{OPT}/baseline"
 TONG_RUN: Final = "/run/mooring"
 TONG_WORKSPACE: Final = "/workspace"
 DOCKER_SOCKET: Final = "/var/run/docker.sock"
+# The gateways' supervisor: its scripts, the entry point of its image, and its slots.
+GATEWAY_SCRIPTS: Final = f"{RUNTIME}/supervisor/scripts"
+GATEWAY_ENTRY: Final = "/usr/local/bin/mooring-boot"
+GATEWAY_SCANDIR: Final = "/run/service"
 # Harbor's own places.
 VERIFIER_LOGS: Final = "/logs/verifier"
 REWARD_FILE: Final = f"{VERIFIER_LOGS}/reward.json"
@@ -81,6 +87,24 @@ LABEL_OWNER: Final = "mooring.owner"
 EVALUATOR_PORT: Final = 8000
 EVAL_URL_VARIABLE: Final = "MOORING_EVAL_URL"
 EVAL_URL: Final = f"http://{EVALUATOR}:{EVALUATOR_PORT}"
+# Before a profile's name, in what main is told of its gateway; then _HOST or _PORT.
+GATEWAY_PREFIX: Final = "MOORING_GATEWAY_"
+# Networks of the engine on which a container has no name of its own.
+NOT_JOINED: Final = ("host", "none", "bridge", "default")
+# The harness container of a build without a task, in its Compose file.
+ANVIL: Final = "anvil"
+
+
+def tong_service(name: str) -> str:
+    """A tong's service; other services have no such names."""
+    return f"tong-{name}"
+
+
+def tong_gate(name: str) -> str:
+    """The service that ends with 0 when the tong's port answers."""
+    return f"tong-{name}-ready"
+
+
 # Before a tong's name, in what the anvil or main is told of it; then _HOST, _PORT or _PATH.
 TONG_PREFIX: Final = "MOORING_TONG_"
 

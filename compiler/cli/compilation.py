@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,8 +16,10 @@ from compiler.cli.progress import show_writes
 from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
 from compiler.edge.archive import open_spool
-from compiler.edge.read_project import read_build_file, read_inputs
-from compiler.ir.build import Bare, ModeA, ModeB
+from compiler.edge.read_project import read_bare_inputs, read_build_file, read_inputs
+from compiler.edge.read_tongs import read_tongs
+from compiler.ir.build import Bare, Build, ModeA, ModeB
+from compiler.ir.tong import Tong
 from compiler.output.file_set import FileSet
 from compiler.pipeline import Compiled
 
@@ -35,13 +37,20 @@ class Input:
     params: dict[str, str]
     output_format: str
     quiet: bool
+    strict: bool
 
 
 def takes_input[F: Callable[..., Any]](function: F) -> Callable[..., Any]:
     """Gives a command the argument BUILD with its options; it gets one ``given: Input``."""
 
     def command(
-        *, build: str, params: tuple[str, ...], output_format: str, quiet: bool, **rest: Any
+        *,
+        build: str,
+        params: tuple[str, ...],
+        output_format: str,
+        quiet: bool,
+        strict: bool,
+        **rest: Any,
     ) -> Any:
         shown = os.path.join(build, BUILD_NAME) if os.path.isdir(build) else build
         given = Input(
@@ -50,6 +59,7 @@ def takes_input[F: Callable[..., Any]](function: F) -> Callable[..., Any]:
             params=dict(_parse_param(param) for param in params),
             output_format=output_format,
             quiet=quiet,
+            strict=strict,
         )
         return function(given, **rest)
 
@@ -68,6 +78,7 @@ def _input_options() -> list[click.Parameter]:
     """In reverse of the order in which help shows them, as click's decorators leave them."""
     return [
         click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but errors."),
+        click.Option(["--strict"], is_flag=True, help="Unknown keys of tongs are errors."),
         click.Option(
             ["--format", "output_format"],
             type=click.Choice(FORMATS),
@@ -97,7 +108,7 @@ def _parse_param(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A compilation without errors; ``compiled`` is None for a build without a task.
+    """A compilation without errors; ``compiled`` is None where there is nothing to write.
 
     ``spool`` is here to stay open as long as the files may be read.
     """
@@ -156,14 +167,44 @@ class _Reading:
         self.found.extend(problems)
         if build is None:
             return None
-        sources = {"the build file": self.given.path}
+        root = self.given.path.parent
+        sources = {"the build file": self.given.path, **list_sources(build, root)}
+        tongs, files = self._read_tongs(build)
+        sources |= {f"the tong {path.name}": path for path in files}
         if isinstance(build, Bare):
-            return Outcome(name=build.name, compiled=None, sources=sources)
-        sources |= list_sources(build, self.given.path.parent)
-        return self._compile(build, sources)
+            return self._compile_bare(build, tongs, sources)
+        return self._compile(build, tongs, sources)
 
-    def _compile(self, build: ModeA | ModeB, sources: dict[str, Path]) -> Outcome | None:
-        inputs, problems = read_inputs(build, self.given.path.parent, self.spool)
+    def _read_tongs(self, build: Build) -> tuple[tuple[Tong, ...], tuple[Path, ...]]:
+        documents, files, problems = read_tongs(build, self.given.path.parent)
+        self.found.extend(problems)
+        self.texts.update({d.document.places.file: d.document.text for d in documents})
+        tongs, problems = pipeline.sidecars(build, documents, strict=self.given.strict)
+        self.found.extend(problems)
+        return tongs, files
+
+    def _compile_bare(
+        self, build: Bare, tongs: tuple[Tong, ...], sources: dict[str, Path]
+    ) -> Outcome | None:
+        read, problems = read_bare_inputs(build, self.given.path.parent)
+        inputs = replace(read, tongs=tongs)
+        self.found.extend(problems)
+        if has_errors(self.found):
+            return None
+        if build.empty:
+            return Outcome(name=build.name, compiled=None, sources=sources)
+        plan, problems = pipeline.plan_bare(inputs)
+        self.found.extend(problems)
+        if has_errors(self.found):
+            return None
+        compiled = pipeline.emit_bare(inputs, plan)
+        return Outcome(name=build.name, compiled=compiled, sources=sources)
+
+    def _compile(
+        self, build: ModeA | ModeB, tongs: tuple[Tong, ...], sources: dict[str, Path]
+    ) -> Outcome | None:
+        read, problems = read_inputs(build, self.given.path.parent, self.spool)
+        inputs = replace(read, tongs=tongs)
         self.found.extend((*problems, *pipeline.judge(inputs)))
         if has_errors(self.found):
             return None

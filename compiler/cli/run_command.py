@@ -11,6 +11,7 @@ import click
 from compiler.cli.compilation import Input, compile_input, takes_input
 from compiler.edge.run_script import run_script
 from compiler.edge.write_tree import write_tree
+from compiler.pipeline import CompiledTask
 
 
 @click.command("run")
@@ -42,7 +43,7 @@ def command(
     The exit code is 0 when every trial has a reward, and 3 when one has none.
     """
     outcome = compile_input(given, keep=Path(gettempdir()))
-    if outcome.compiled is None:
+    if not isinstance(outcome.compiled, CompiledTask):
         raise click.UsageError(f"{given.shown} has no task to run: it names no `agent_repo`")
     chosen = ["-a", agent, *(["-m", model] if model else []), "-e", environment, *extra]
     with TemporaryDirectory(prefix="mooring-") as scratch:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from compiler.ir.gateways import Gateways
+from compiler.ir.sidecars import Sidecars
 from compiler.source.document import Path, Places
 
 type Argv = tuple[str, ...]
@@ -203,6 +205,8 @@ class Task:
     evaluator: Evaluator
     runner: Box
     limits: Limits
+    gateways: Gateways | None
+    sidecars: Sidecars
 
     def split(self, name: str) -> Split | None:
         """The listed split of that name."""
@@ -284,12 +288,19 @@ class ModeB(Task):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bare:
-    """A build that optimises nothing."""
+    """A build that optimises nothing: containers without a Harbor task, or nothing at all."""
 
     places: Places
     name: str
     description: str
     params: tuple[str, ...]
+    gateways: Gateways | None
+    sidecars: Sidecars
+
+    @property
+    def empty(self) -> bool:
+        """True when there is nothing to write."""
+        return self.gateways is None and not self.sidecars.sources
 
 
 type Build = ModeA | ModeB | Bare

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.diagnostics.span import Span
-from compiler.ir.build import ModeA, ModeB
+from compiler.ir.build import Bare, ModeA, ModeB
+from compiler.ir.gateways import Installed
+from compiler.ir.tong import Tong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,15 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledFiles:
+    """An entry of ``gateways.files`` with what it names; ``folder`` False: one file."""
+
+    entry: Installed
+    files: tuple[SourceFile, ...]
+    folder: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """What was found of a build's inputs; what was not found was complained about.
 
@@ -102,6 +113,17 @@ class Inputs:
     inner_tasks: tuple[str, ...] = ()
     environments: tuple[SourceFile, ...] = ()
     template: str | None = None
+    installed: tuple[InstalledFiles, ...] = ()
+    tongs: tuple[Tong, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BareInputs:
+    """The same of a build that optimises nothing."""
+
+    build: Bare
+    installed: tuple[InstalledFiles, ...] = ()
+    tongs: tuple[Tong, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ from compiler.ir.build import (
     Workbench,
 )
 from compiler.ir.environments import requirement_for
+from compiler.passes.fill_gateways import fill_gateways
+from compiler.passes.fill_sidecars import fill_sidecars
 from compiler.surface.build_file import (
     BuildFile,
     HarborEntry,
@@ -69,6 +71,8 @@ def fill_defaults(file: BuildFile) -> Build:
         "name": file.name,
         "description": (file.description or "").strip(),
         "params": file.params,
+        "gateways": fill_gateways(file.gateways, BASE_IMAGE),
+        "sidecars": fill_sidecars(file),
     }
     task = file.task
     if task is None:

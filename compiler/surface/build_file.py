@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compiler.source.document import Places
+from compiler.source.document import Document, Places
 
 type Argv = tuple[str, ...]
 
@@ -47,7 +47,7 @@ class SecretEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlayEntry:
-    """An item of ``overlays``."""
+    """An item of ``overlays`` or of ``gateways.files``."""
 
     source: str
     dest: str
@@ -128,6 +128,46 @@ class ModeBEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileEntry:
+    """An item of ``gateways.profiles``. A variable whose value is None is unset."""
+
+    name: str
+    start: bool
+    env: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrashEntry:
+    """The mapping ``gateways.crash``; times in seconds."""
+
+    deaths: int | None
+    window: float | None
+    max_backoff: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaysEntry:
+    """The mapping ``gateways``; times in seconds. A variable whose value is None is unset.
+
+    ``readiness`` is a word, or the number of a file descriptor.
+    """
+
+    home: str | None
+    command: Argv
+    user: str | None
+    profiles: tuple[ProfileEntry, ...]
+    marker: str | None
+    env: tuple[tuple[str, str | None], ...]
+    port_range: str | None
+    readiness: str | int | None
+    crash: CrashEntry
+    stop_timeout: float | None
+    packages: tuple[str, ...]
+    files: tuple[OverlayEntry, ...]
+    base_image: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEntry:
     """The keys that both modes have. Durations are seconds."""
 
@@ -164,6 +204,34 @@ class TaskEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TongPath:
+    """An item of ``tongs`` that names files; ``index`` is its place in the list."""
+
+    path: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TongDocument:
+    """A definition as it stands in a file, or in the list ``tongs``, with its name."""
+
+    name: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnvilEntry:
+    """The mapping ``anvil``."""
+
+    image: str
+    argv: Argv | None
+    network: str | None
+    workspace: str | None
+    harness: str | None
+    env_prefix: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildFile:
     """A build file whose shape is right; ``places`` points at each key.
 
@@ -175,3 +243,7 @@ class BuildFile:
     description: str | None
     params: tuple[str, ...]
     task: TaskEntry | None
+    gateways: GatewaysEntry | None
+    tongs: tuple[TongPath | TongDocument, ...]
+    anvil: AnvilEntry | None
+    allow_docker_socket: bool

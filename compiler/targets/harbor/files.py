@@ -24,6 +24,7 @@ from compiler.targets.dockerfile.render import (
     render_main,
     render_runner,
 )
+from compiler.targets.gateways.files import render_gateways
 from compiler.targets.harbor.baseline_tree import render_baseline_tree
 from compiler.targets.harbor.instruction import render_instruction
 from compiler.targets.harbor.plans import (
@@ -32,6 +33,7 @@ from compiler.targets.harbor.plans import (
     lower_workbench_plan,
 )
 from compiler.targets.harbor.scripts import (
+    lower_references,
     render_harbor_script,
     render_shim,
     render_solve_script,
@@ -40,6 +42,7 @@ from compiler.targets.harbor.scripts import (
 from compiler.targets.harbor.task_toml import lower_task_config, render_task_config
 from compiler.targets.harbor.topology import render_topology
 from compiler.targets.json_text import render_json
+from compiler.targets.launch.files import render_launch
 from compiler.targets.payload import copy_runtime
 
 _JOB_HEADER = "# Written by `mooring compile`. What run/harbor.sh hands to `harbor run --config`.\n"
@@ -60,11 +63,29 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         **_render_evaluator(project),
         **_render_runner(project),
         **copy_runtime(),
+        **_render_gateways(project),
+        **render_launch(project.build.name, project.inputs.tongs, project.build.sidecars.anvil),
         "tests/test.sh": make_program(render_test_script()),
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),
+        **_render_references(project),
         "run/job.yaml": make_file(_JOB_HEADER + render_yaml(_lower_job())),
     }
+
+
+def _render_gateways(project: Project) -> dict[str, File]:
+    gateways = project.build.gateways
+    if gateways is None:
+        return {}
+    return {
+        **render_gateways(gateways, project.inputs.installed),
+        **copy_runtime(("supervisor",)),
+    }
+
+
+def _render_references(project: Project) -> dict[str, File]:
+    references = lower_references(project)
+    return {"run/secrets.json": make_file(render_json(references))} if references else {}
 
 
 def _render_main(project: Project) -> dict[str, File]:
