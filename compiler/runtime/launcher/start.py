@@ -144,14 +144,12 @@ def find_action(engine: Engine, names: Names, tong: Tong) -> Action:
 
 
 def process_argv(engine: Engine, names: Names, tong: Tong) -> tuple[str, ...]:
-    """What the shell that takes the secrets becomes, as the engine itself would put it together;
-    nothing for a tong without secrets."""
+    """What follows `run`: for a tong with secrets what its shell becomes, put together as the
+    engine itself would."""
     process = tong.process
-    if not tong.secrets:
-        return ()
     printed = "" if process.inspect is None else engine.answer(names.fill_all(process.inspect))
     argv = (*shlex.split(printed), *process.words)
-    if not argv:
+    if tong.secrets and not argv:
         raise LaunchError(
             f"tong {tong.name}: neither it nor its image {tong.image} says what to run",
             "give it a `command`",
