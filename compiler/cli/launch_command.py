@@ -169,7 +169,9 @@ def _discover(
             probe_image=anvil_image,
         )
     except ValueError as error:
-        raise LaunchError(str(error)) from error
+        raise LaunchError(f"tongs cannot be put around this command: {error}") from error
+    if data["anvil"]["image"] is None:
+        raise LaunchError("tongs cannot be put around this command: it names no image")
     return decode_plan(data)
 
 
