@@ -93,6 +93,8 @@ GATEWAY_PREFIX: Final = "MOORING_GATEWAY_"
 NOT_JOINED: Final = ("host", "none", "bridge", "default")
 # The harness container of a build without a task, in its Compose file.
 ANVIL: Final = "anvil"
+# Before the names that tongs give their volumes.
+TONG_VOLUMES: Final = "tong_"
 
 
 def tong_service(name: str) -> str:

@@ -5,7 +5,7 @@ bytes -> Document -> BuildFile -> Build -> [the edge] -> Inputs -> Project -> Ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.checks.registry import check_bare, check_build, check_inputs, check_plan, check_tongs
@@ -65,11 +65,11 @@ def understand(
 
 
 def sidecars(
-    build: Build, documents: Iterable[TongDocument], *, strict: bool
+    build: Build, documents: Sequence[TongDocument], *, strict: bool
 ) -> tuple[tuple[Tong, ...], Found]:
     """The tongs that count in a build, and what there is to say about all of them."""
-    tongs, _, found = gather_tongs(documents, Layer.BUILD, strict=strict)
-    return tongs, (*found, *check_tongs(build, tongs))
+    gathered = gather_tongs(documents, Layer.BUILD, strict=strict)
+    return gathered.tongs, (*gathered.found, *check_tongs(build, gathered.tongs, gathered.names))
 
 
 def judge(inputs: Inputs) -> Found:

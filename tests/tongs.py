@@ -37,5 +37,5 @@ def make_tong(text: str, name: str = "x", layer: Layer = Layer.BUILD) -> Tong:
     entry, found = decode_tong(document, name, strict=True)
     assert isinstance(entry, TongFile), found
     tong, found = fill_tong(entry, layer)
-    assert tong is not None, found
+    assert not found
     return tong

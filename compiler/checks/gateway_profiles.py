@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from compiler.checks.repeats import find_repeats
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.ir.build import Build
 from compiler.ir.gateways import ROOT_PROFILE
 from compiler.ir.variable_name import gateway_variable
+
+# The supervisor takes no more.
+MOST_PORTS: Final = 2000
 
 
 def check_gateway_profiles(build: Build) -> Iterator[Diagnostic]:
@@ -32,8 +36,8 @@ def _check_ports(build: Build, profiles: int) -> Iterator[Diagnostic]:
     assert build.gateways is not None
     first, last = build.gateways.ports
     place = build.places.value("gateways", "port_range")
-    if not 1 <= first <= last <= 65535:
-        problem = "ports are 1 to 65535, the first one first"
+    if not 1 <= first <= last <= 65535 or last - first >= MOST_PORTS:
+        problem = f"at most {MOST_PORTS} ports from 1 to 65535, the first one first"
         yield diagnostic("MOR601", place, first=first, last=last, problem=problem)
     elif last - first + 1 < profiles:
         problem = f"{profiles} profiles need one each, `{ROOT_PROFILE}` included"

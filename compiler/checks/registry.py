@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from compiler.checks.budgets import check_budgets
@@ -12,6 +12,7 @@ from compiler.checks.extra_args import check_extra_args
 from compiler.checks.gateway_command import check_gateway_command
 from compiler.checks.gateway_places import check_gateway_places
 from compiler.checks.gateway_profiles import check_gateway_profiles
+from compiler.checks.gateway_times import check_gateway_times
 from compiler.checks.gateway_variables import check_gateway_variables
 from compiler.checks.known_splits import check_known_splits
 from compiler.checks.name_case import check_name_case
@@ -49,6 +50,7 @@ COMMON_CHECKS: Final[tuple[Callable[[Build], Found], ...]] = (
     check_gateway_profiles,
     check_gateway_command,
     check_gateway_places,
+    check_gateway_times,
     check_gateway_variables,
     check_uses,
 )
@@ -79,7 +81,9 @@ INPUT_CHECKS: Final[tuple[Callable[[Inputs], Found], ...]] = (
     check_read_only_paths,
 )
 
-TONG_CHECKS: Final[tuple[Callable[[Build, Sequence[Tong]], Found], ...]] = (check_sidecars,)
+TONG_CHECKS: Final[tuple[Callable[[Build, Sequence[Tong], Collection[str]], Found], ...]] = (
+    check_sidecars,
+)
 
 PLAN_CHECKS: Final[tuple[Callable[[Build, Plan], Found], ...]] = (check_trust_boundary,)
 
@@ -99,9 +103,11 @@ def check_inputs(inputs: Inputs) -> tuple[Diagnostic, ...]:
     return tuple(d for check in INPUT_CHECKS for d in check(inputs))
 
 
-def check_tongs(build: Build, tongs: Sequence[Tong]) -> tuple[Diagnostic, ...]:
-    """What is wrong with the tongs of the build."""
-    return tuple(d for check in TONG_CHECKS for d in check(build, tongs))
+def check_tongs(
+    build: Build, tongs: Sequence[Tong], names: Collection[str]
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with the tongs of the build; ``names`` are those of all its definitions."""
+    return tuple(d for check in TONG_CHECKS for d in check(build, tongs, names))
 
 
 def check_plan(build: Build, plan: Plan) -> tuple[Diagnostic, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from compiler import contracts
 from compiler.checks.tong import check_tong, overlap
@@ -15,13 +15,18 @@ from compiler.ir.tong import Lifecycle, Tong
 _OF_MAIN = ("/work", "/logs", "/tests", "/solution", contracts.OPT, contracts.COMMAND)
 
 
-def check_sidecars(build: Build, tongs: Sequence[Tong]) -> Iterator[Diagnostic]:
-    """MOR503 to MOR517: each tong, all of them together, and what the build lets them have."""
+def check_sidecars(
+    build: Build, tongs: Sequence[Tong], names: Collection[str]
+) -> Iterator[Diagnostic]:
+    """MOR503 to MOR517: each tong, all of them together, and what the build lets them have.
+
+    ``names`` are those of all definitions, also of those whose shape is not right.
+    """
     for tong in tongs:
         yield from check_tong(tong)
         if tong.has_socket and not build.sidecars.allow_socket:
             yield diagnostic("MOR517", tong.places.value("mounts"), name=tong.name)
-    yield from check_tong_set(tongs)
+    yield from check_tong_set(tongs, names)
     yield from check_reserved(tongs, _service_names(build, tongs))
     if not isinstance(build, Bare):
         yield from _check_in_task(tongs)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from compiler.diagnostics.diagnostic import Diagnostic, Related, diagnostic
 from compiler.diagnostics.span import Span
 from compiler.diagnostics.suggest import suggest_name
 from compiler.ir.tong import Lifecycle, Tong
-from compiler.ir.variable_name import variable_name
-from compiler.passes.launch.names import (
+from compiler.ir.tong_names import (
     alias_collisions,
     canonical_alias,
     network_aliases,
 )
-from compiler.passes.launch.order import find_cycle
+from compiler.ir.tong_order import find_cycle
+from compiler.ir.variable_name import variable_name
 
 
-def check_tong_set(tongs: Sequence[Tong]) -> Iterator[Diagnostic]:
-    """MOR509 to MOR513 and MOR516: names that two claim, and tongs that wait for others."""
+def check_tong_set(tongs: Sequence[Tong], names: Collection[str]) -> Iterator[Diagnostic]:
+    """MOR509 to MOR513 and MOR516: names that two claim, and tongs that wait for others.
+
+    ``names`` are those of all definitions, also of those whose shape is not right.
+    """
     yield from _check_aliases(tongs)
     yield from _check_variables(tongs)
-    yield from _check_dependencies(tongs)
+    yield from _check_dependencies(tongs, names)
     circle = find_cycle(tongs)
     if circle:
         first = next(tong for tong in tongs if tong.name == circle[0])
@@ -72,15 +75,18 @@ def _check_variables(tongs: Sequence[Tong]) -> Iterator[Diagnostic]:
             yield diagnostic("MOR516", place, first=first.name, second=tong.name, what=what)
 
 
-def _check_dependencies(tongs: Sequence[Tong]) -> Iterator[Diagnostic]:
+def _check_dependencies(tongs: Sequence[Tong], names: Collection[str]) -> Iterator[Diagnostic]:
     known = {tong.name: tong for tong in tongs}
     for tong in tongs:
         for i, name in enumerate(tong.depends_on):
             place = tong.places.value("depends_on", i)
-            if name not in known:
-                near = suggest_name(name, known)
-                hint = f"did you mean `{near}`?" if near else f"the tongs are: {', '.join(known)}"
+            if name not in names:
+                near = suggest_name(name, names)
+                hint = f"did you mean `{near}`?" if near else f"the tongs are: {', '.join(names)}"
                 yield diagnostic("MOR511", place, name=tong.name, missing=name, hint=hint)
-            elif (tong.lifecycle, known[name].lifecycle) == (Lifecycle.SHARED, Lifecycle.SESSION):
+            elif name in known and (tong.lifecycle, known[name].lifecycle) == (
+                Lifecycle.SHARED,
+                Lifecycle.SESSION,
+            ):
                 problem = f"depend on `{name}`, which ends with its session"
                 yield diagnostic("MOR513", place, problem=problem)

@@ -19,8 +19,7 @@ from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span
 from compiler.ir.build import Bare, Build, Reach, Recipient
 from compiler.ir.task_plan import Asset, FromCaller, Plan, Service, Trust, Variable
-from compiler.passes.launch.names import secret_variable
-from compiler.passes.lower_tongs import TONG_VOLUMES
+from compiler.ir.tong_names import secret_variable
 
 _TRUSTED_ALONE: Final = frozenset((Asset.LABELS, Asset.SCORER, Asset.LEDGER))
 _HINT: Final = "this is a defect of the plan, not of your build: please report it"
@@ -85,7 +84,9 @@ def _check_tong(place: Span, build: Build, service: Service) -> Iterator[Diagnos
     if service.socket is not None and (tong is None or not build.sidecars.allow_socket):
         yield _told(place, "the host", service, "the socket of its Docker")
     for mount in service.mounts if tong is not None else ():
-        if mount.volume != contracts.VOLUME_REPO and not mount.volume.startswith(TONG_VOLUMES):
+        if mount.volume != contracts.VOLUME_REPO and not mount.volume.startswith(
+            contracts.TONG_VOLUMES
+        ):
             yield _told(place, mount.volume, service, "its mounts")
 
 

@@ -425,4 +425,8 @@ CODES: Final[dict[str, Code]] = {
         "`{source}` has no file to copy",
         "name a file, or a folder with at least one file in it",
     ),
+    "MOR609": _error(
+        "`{key}` is {seconds} s, longer than the {most} s that a supervisor takes",
+        "write a shorter time",
+    ),
 }

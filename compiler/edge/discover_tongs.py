@@ -38,21 +38,24 @@ def discover_tongs(folders: Mapping[Layer, Path], *, strict: bool) -> Discovered
     contents: list[LayerContent] = []
     found: list[Diagnostic] = []
     texts: dict[str, str] = {}
+    broken: set[str] = set()
     for layer in Layer:
         if layer not in folders:
             continue
         documents, problems = read_folder(folders[layer])
         found.extend(problems)
         texts.update({d.document.places.file: d.document.text for d in documents})
-        tongs, disabled, problems = gather_tongs(documents, layer, strict=strict)
-        found.extend(problems)
-        contents.append(LayerContent(layer=layer, tongs=tongs, disabled=disabled))
+        gathered = gather_tongs(documents, layer, strict=strict)
+        found.extend(gathered.found)
+        broken.update(set(gathered.names) - {tong.name for tong in gathered.tongs})
+        contents.append(LayerContent(layer=layer, tongs=gathered.tongs, disabled=gathered.disabled))
     layered, problems = layer_tongs(contents)
     found.extend(problems)
     effective = tuple(each.tong for each in layered.tongs)
+    names = dict.fromkeys((*(t.name for t in effective), *sorted(broken)))
     for tong in effective:
         found.extend(check_tong(tong))
-    found.extend(check_tong_set(effective))
+    found.extend(check_tong_set(effective, names))
     return Discovered(layered=layered, found=tuple(found), texts=texts)
 
 
@@ -60,5 +63,6 @@ def judge_definitions(
     documents: tuple[TongDocument, ...], *, strict: bool
 ) -> tuple[tuple[Tong, ...], tuple[Diagnostic, ...]]:
     """Definitions that stand by themselves: each is judged, but not what they are together."""
-    tongs, _, found = gather_tongs(documents, Layer.BUILD, strict=strict)
-    return tongs, (*found, *(d for tong in tongs for d in check_tong(tong)))
+    gathered = gather_tongs(documents, Layer.BUILD, strict=strict)
+    more = (d for tong in gathered.tongs for d in check_tong(tong))
+    return gathered.tongs, (*gathered.found, *more)

@@ -1,4 +1,4 @@
-"""TongFile -> Tong: every default, and what is wrong with a definition taken alone."""
+"""TongFile -> Tong: every default, and the values that mean nothing."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ READY_SECONDS: Final = 30.0
 type Found = list[Diagnostic]
 
 
-def fill_tong(file: TongFile, layer: Layer) -> tuple[Tong | None, tuple[Diagnostic, ...]]:
-    """The complete tong; None with all the values that mean nothing."""
+def fill_tong(file: TongFile, layer: Layer) -> tuple[Tong, tuple[Diagnostic, ...]]:
+    """The complete tong, without the values that mean nothing, and these."""
     found: Found = []
     interface = _fill_interface(file, found)
     tong = Tong(
@@ -65,7 +65,7 @@ def fill_tong(file: TongFile, layer: Layer) -> tuple[Tong | None, tuple[Diagnost
         layer=layer,
         places=file.places,
     )
-    return (None if found else tong), tuple(found)
+    return tong, tuple(found)
 
 
 def readiness_settings(kind: Kind, written: ReadinessEntry) -> Readiness:

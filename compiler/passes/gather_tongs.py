@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
@@ -17,16 +18,25 @@ _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?", re.ASCII)
 _LONGEST: Final = 100
 
 
-def gather_tongs(
-    documents: Iterable[TongDocument], layer: Layer, *, strict: bool
-) -> tuple[tuple[Tong, ...], tuple[DisabledTong, ...], tuple[Diagnostic, ...]]:
-    """The tongs without errors, the definitions that disable one, and what is wrong with the rest.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """The tongs whose shape is right, the definitions that disable one, and what is wrong.
 
-    When ``strict``, keys that nobody knows are errors.
+    ``names`` are those of all definitions but the ones that disable, the broken ones too.
     """
+
+    tongs: tuple[Tong, ...]
+    disabled: tuple[DisabledTong, ...]
+    names: tuple[str, ...]
+    found: tuple[Diagnostic, ...]
+
+
+def gather_tongs(documents: Iterable[TongDocument], layer: Layer, *, strict: bool) -> Gathered:
+    """When ``strict``, keys that nobody knows are errors."""
     tongs: list[Tong] = []
     disabled: list[DisabledTong] = []
     found: list[Diagnostic] = []
+    names: dict[str, None] = {}
     for named in documents:
         place = named.document.places.value("name")
         if not _NAME.fullmatch(named.name) or len(named.name) > _LONGEST:
@@ -35,9 +45,12 @@ def gather_tongs(
         found.extend(problems)
         if isinstance(entry, DisabledTong):
             disabled.append(entry)
-        elif entry is not None:
+            continue
+        names[named.name] = None
+        if entry is not None:
             tong, problems = fill_tong(entry, layer)
             found.extend(problems)
-            if tong is not None:
-                tongs.append(tong)
-    return tuple(tongs), tuple(disabled), tuple(found)
+            tongs.append(tong)
+    return Gathered(
+        tongs=tuple(tongs), disabled=tuple(disabled), names=tuple(names), found=tuple(found)
+    )

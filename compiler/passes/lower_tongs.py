@@ -45,13 +45,12 @@ from compiler.ir.tong import (
     VolumeMount,
     WorkspaceMount,
 )
+from compiler.ir.tong_names import canonical_alias, network_aliases
 from compiler.passes.launch.definition import config_hash
 from compiler.passes.launch.lower import lower_secrets
-from compiler.passes.launch.names import canonical_alias, network_aliases
 from compiler.passes.launch.readiness import TRY_PORT
 from compiler.passes.launch.run_argv import mounted_volumes
 
-TONG_VOLUMES: Final = "tong_"
 _GATE_MEMORY: Final = 64 * 1024 * 1024
 _GATE_PROCESSES: Final = 32
 # Exit code 4 of a try: the image has nothing to try with, and what cannot be checked has failed.
@@ -122,7 +121,7 @@ def offered_mounts(tongs: Sequence[Tong]) -> tuple[Mount, ...]:
 
 def tong_volume(name: str) -> str:
     """A volume's name in the Compose file: apart from those that are not tongs'."""
-    return f"{TONG_VOLUMES}{name}"
+    return f"{contracts.TONG_VOLUMES}{name}"
 
 
 def _outside(network: str) -> str:

@@ -9,9 +9,9 @@ from typing import Final
 from compiler import contracts
 from compiler.ir.launch_plan import Hole, LaunchNetwork, Word, Words, words
 from compiler.ir.tong import Kind, Tong
+from compiler.ir.tong_names import canonical_alias, session_network_name
 from compiler.ir.variable_name import variable_name
 from compiler.passes.launch.docker_flags import split_run_argv
-from compiler.passes.launch.names import canonical_alias, session_network_name
 
 _NETWORK_OPTIONS: Final = ("--network", "--net")
 

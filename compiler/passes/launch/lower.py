@@ -20,6 +20,15 @@ from compiler.ir.launch_plan import (
 )
 from compiler.ir.sidecars import Harness
 from compiler.ir.tong import Lifecycle, ReadinessMode, SecretReference, Tong, Value, VolumeMount
+from compiler.ir.tong_names import (
+    SHARED_NETWORK,
+    alias_collisions,
+    network_aliases,
+    secret_variable,
+    session_container_name,
+    shared_container_name,
+)
+from compiler.ir.tong_order import start_order
 from compiler.passes.launch.definition import canonical_definition, config_hash
 from compiler.passes.launch.docker_flags import split_run_argv
 from compiler.passes.launch.inject import (
@@ -32,15 +41,6 @@ from compiler.passes.launch.inject import (
     plan_network,
 )
 from compiler.passes.launch.mcp import McpConfig, mcp_config
-from compiler.passes.launch.names import (
-    SHARED_NETWORK,
-    alias_collisions,
-    network_aliases,
-    secret_variable,
-    session_container_name,
-    shared_container_name,
-)
-from compiler.passes.launch.order import start_order
 from compiler.passes.launch.readiness import lower_readiness, probe_container
 from compiler.passes.launch.run_argv import (
     mounted_volumes,

@@ -6,7 +6,7 @@ from typing import Final
 
 from compiler.ir.launch_plan import LaunchReadiness, Probe, Word, Words, words
 from compiler.ir.tong import ReadinessMode, Tong
-from compiler.passes.launch.names import canonical_alias
+from compiler.ir.tong_names import canonical_alias
 from compiler.passes.launch.run_argv import owned_labels
 
 # One call tries for about a second: a call costs more than a try.
@@ -16,10 +16,10 @@ end = time.monotonic() + 1
 while True:
     try:
         socket.create_connection((sys.argv[1], int(sys.argv[2])), 1).close()
-        sys.exit(0)
+        raise SystemExit(0)
     except OSError:
         if time.monotonic() > end:
-            sys.exit(1)
+            raise SystemExit(1)
         time.sleep(0.05)
 """
 NO_TOOL: Final = 4

@@ -17,8 +17,8 @@ from compiler.ir.tong import (
     Tong,
     VolumeMount,
 )
+from compiler.ir.tong_names import network_aliases
 from compiler.passes.launch.definition import config_hash
-from compiler.passes.launch.names import network_aliases
 from compiler.passes.launch.secret_channel import SHELL, TMPFS, inspect_argv, wrapped
 
 _RUN: Final = ("docker", "run", "-d")

@@ -17,7 +17,7 @@ from compiler.output.file_set import (
     make_program,
 )
 from compiler.targets.compose.lower import lower_compose
-from compiler.targets.compose.render import render_compose, render_yaml
+from compiler.targets.compose.render import render_compose
 from compiler.targets.dockerfile.render import (
     render_evaluator,
     render_ignore,
@@ -27,6 +27,7 @@ from compiler.targets.dockerfile.render import (
 from compiler.targets.gateways.files import render_gateways
 from compiler.targets.harbor.baseline_tree import render_baseline_tree
 from compiler.targets.harbor.instruction import render_instruction
+from compiler.targets.harbor.job import lower_job, render_job
 from compiler.targets.harbor.plans import (
     lower_evaluator_plan,
     lower_runner_plan,
@@ -44,8 +45,6 @@ from compiler.targets.harbor.topology import render_topology
 from compiler.targets.json_text import render_json
 from compiler.targets.launch.files import render_launch
 from compiler.targets.payload import copy_runtime
-
-_JOB_HEADER = "# Written by `mooring compile`. What run/harbor.sh hands to `harbor run --config`.\n"
 
 
 def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
@@ -69,7 +68,7 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),
         **_render_references(project),
-        "run/job.yaml": make_file(_JOB_HEADER + render_yaml(_lower_job())),
+        "run/job.yaml": make_file(render_job(lower_job())),
     }
 
 
@@ -145,8 +144,3 @@ def _render_runner(project: Project) -> dict[str, File]:
         "environment/runner/plan.json": make_file(render_json(lower_runner_plan(project))),
         "environment/runner/mooring": make_program(render_shim("runner")),
     }
-
-
-def _lower_job() -> dict[str, object]:
-    """One attempt and no retries: an optimisation session is not to be had twice by accident."""
-    return {"n_attempts": 1, "n_concurrent_trials": 1, "retry": {"max_retries": 0}}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 from compiler import contracts
+from compiler.ir.environments import refused_outside
 from compiler.ir.project import Project
 from compiler.passes.launch.lower import held_secrets
 from compiler.targets.render_template import render_template
@@ -28,12 +31,18 @@ def render_solve_script(project: Project) -> str:
 
 def render_harbor_script(project: Project) -> str:
     """run/harbor.sh; names of secrets have the form of variable names."""
-    tongs = project.inputs.tongs
+    secrets, tongs = project.build.secrets, project.inputs.tongs
+    references = held_secrets(tongs)
+    needed = bool(secrets or references)
     return render_template(
         "scripts/harbor.sh.j2",
-        secrets=" ".join(secret.name for secret in project.build.secrets),
+        secrets=" ".join(secret.name for secret in secrets),
         tongs=bool(tongs),
-        references=" ".join(held.variable for held in held_secrets(tongs)),
+        references=" ".join(held.variable for held in references),
+        refused=[
+            (" | ".join(names), shlex.quote(why))
+            for why, names in refused_outside(secrets=needed).items()
+        ],
     )
 
 

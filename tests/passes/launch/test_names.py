@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from compiler.ir.launch_plan import Hole, fill_word
-from compiler.ir.variable_name import variable_name
-from compiler.passes.launch.names import (
+from compiler.ir.tong_names import (
     alias_collisions,
     canonical_alias,
     network_aliases,
@@ -13,6 +12,7 @@ from compiler.passes.launch.names import (
     session_network_name,
     shared_container_name,
 )
+from compiler.ir.variable_name import variable_name
 from tests.tongs import CACHE, DATABASE, GITHUB, make_tong
 
 
