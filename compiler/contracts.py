@@ -139,3 +139,20 @@ SESSION_SECONDS: Final = 864000.0
 CANDIDATES_TMPFS_BYTES: Final = 2 * 1024 * 1024 * 1024
 SLOT_TMPFS_BYTES: Final = 512 * 1024 * 1024
 SHARED_TMP_BYTES: Final = 256 * 1024 * 1024
+SHARED_MEMORY_BYTES: Final = 64 * 1024 * 1024
+# A file in memory takes a page at least, unless it is empty: a file system that may hold one for
+# each of its pages bounds what empty ones take, and nobody else notices.
+PAGE_BYTES: Final = 4096
+# The most of the runner's memory that its files may take. They stay when processes are ended for
+# want of memory, so the rest must be enough for those that run.
+MOST_MEMORY_IN_FILES: Final = 0.5
+# What System V takes without a process that would be ended for it: as much shared memory as
+# /dev/shm, and the numbers of queues and semaphores that kernels had before they had none.
+RUNNER_SYSCTLS: Final = (
+    ("kernel.msgmni", "128"),
+    ("kernel.sem", "250 32000 32 128"),
+    ("kernel.shmall", str(SHARED_MEMORY_BYTES // PAGE_BYTES)),
+)
+# How long the evaluator's health check stands while all is well, in seconds: each one is a process
+# that the engine starts in the container.
+HEALTH_HOLD: Final = 30

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from compiler import contracts
 from compiler.ir.build import Resources
 
 
@@ -92,6 +93,11 @@ class Tmpfs:
     mode: int
     executable: bool = False
 
+    @property
+    def files(self) -> int:
+        """How many files and folders it may hold."""
+        return max(1, self.size // contracts.PAGE_BYTES)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healthcheck:
@@ -116,7 +122,7 @@ class Service:
     networks. ``entrypoint``, ``command`` and ``user`` None leave the image's own. ``stop_seconds``
     is how long it may take to end, None the engine's own 10. ``gpus`` is ``all``, a count, or ids
     of devices. A ``gate`` runs until the service it is for is ready. An ``interactive`` one has a
-    terminal.
+    terminal. One with ``restart`` is started again when it fails.
     """
 
     name: str
@@ -147,6 +153,7 @@ class Service:
     cap_drop: tuple[str, ...] = ()
     cap_add: tuple[str, ...] = ()
     read_only: bool = False
+    restart: bool = False
     healthcheck: Healthcheck | None = None
     stop_seconds: float | None = None
     depends_on: tuple[tuple[str, Condition], ...] = ()

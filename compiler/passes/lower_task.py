@@ -159,7 +159,10 @@ def _lower_evaluator(build: Task) -> Service:
         capabilities=(),
         resources=build.evaluator.resources,
         healthcheck=Healthcheck(
-            command=(contracts.COMMAND, "health"), interval=1, timeout=10, retries=120
+            command=(contracts.COMMAND, "health", "--hold", str(contracts.HEALTH_HOLD)),
+            interval=1,
+            timeout=contracts.HEALTH_HOLD + 15,
+            retries=120,
         ),
         depends_on=((contracts.RUNNER, Condition.STARTED),),
     )
@@ -194,20 +197,41 @@ def _lower_runner(build: Task) -> Service:
         networks=(contracts.NETWORK_EGRESS,) if public else (),
         environment=_required(build, Recipient.CANDIDATE),
         mounts=(Mount(volume=contracts.VOLUME_RUNNER, target=contracts.RUNNER_RUN),),
-        tmpfs=(
-            Tmpfs(
-                target=contracts.RUNNER_CANDIDATES,
-                size=contracts.CANDIDATES_TMPFS_BYTES,
-                mode=0o755,
-                executable=True,
-            ),
-            *(_slot(i) for i in range(slots)),
-            Tmpfs(target="/tmp", size=contracts.SHARED_TMP_BYTES, mode=0o1777, executable=True),
-        ),
+        tmpfs=_lower_memory_disks(slots, resources.memory),
         capabilities=contracts.RUNNER_CAPABILITIES,
+        sysctls=contracts.RUNNER_SYSCTLS,
         read_only=True,
+        # Candidate code that ends the whole box, by its memory say, ends it for itself alone.
+        restart=True,
         resources=resources,
     )
+
+
+def _lower_memory_disks(slots: int, memory: int | None) -> tuple[Tmpfs, ...]:
+    """All that the runner's processes can write to; smaller where there is too little memory."""
+    disks = (
+        Tmpfs(
+            target=contracts.RUNNER_CANDIDATES,
+            size=contracts.CANDIDATES_TMPFS_BYTES,
+            mode=0o755,
+            executable=True,
+        ),
+        *(_slot(i) for i in range(slots)),
+        Tmpfs(target="/tmp", size=contracts.SHARED_TMP_BYTES, mode=0o1777, executable=True),
+        Tmpfs(target="/dev/shm", size=contracts.SHARED_MEMORY_BYTES, mode=0o1777),
+    )
+    # What System V shares is bounded like /dev/shm.
+    most = sum(disk.size for disk in disks) + contracts.SHARED_MEMORY_BYTES
+    if memory is None or most <= memory * contracts.MOST_MEMORY_IN_FILES:
+        return disks
+    share = (memory * contracts.MOST_MEMORY_IN_FILES - contracts.SHARED_MEMORY_BYTES) / most
+    return tuple(replace(disk, size=_shrink(disk.size, share)) for disk in disks)
+
+
+def _shrink(size: int, share: float) -> int:
+    """Whole pages, at least 16 of them."""
+    pages = int(size * share) // contracts.PAGE_BYTES
+    return max(16, pages) * contracts.PAGE_BYTES
 
 
 def _slot(index: int) -> Tmpfs:

@@ -35,6 +35,8 @@ def _lower_service(service: Service) -> ComposeValue:
     }
     if service.read_only:
         lowered["read_only"] = True
+    if service.restart:
+        lowered["restart"] = "on-failure"
     if service.labels:
         lowered["labels"] = dict(service.labels)
     if service.sysctls:
@@ -155,7 +157,8 @@ def _lower_bind(source: str | FromCaller, target: str, read_only: bool) -> Compo
 
 def _lower_tmpfs(tmpfs: Tmpfs) -> ComposeValue:
     run = "exec" if tmpfs.executable else "noexec"
-    return f"{tmpfs.target}:{run},nosuid,nodev,size={tmpfs.size},mode={tmpfs.mode:04o}"
+    bounds = f"size={tmpfs.size},nr_inodes={tmpfs.files}"
+    return f"{tmpfs.target}:{run},nosuid,nodev,{bounds},mode={tmpfs.mode:04o}"
 
 
 def _lower_healthcheck(check: Healthcheck) -> ComposeValue:

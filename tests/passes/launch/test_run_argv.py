@@ -8,7 +8,7 @@ from compiler.passes.launch.run_argv import gpus_option, process_words, tong_run
 from compiler.passes.launch.secret_channel import TMPFS, WRAPPER
 from tests.tongs import CACHE, DATABASE, GITHUB, make_tong
 
-HOLES = {Hole.SESSION: "s1", Hole.OWNER: "o1", Hole.WORKSPACE: "/home/u/p", Hole.FILES: "/f"}
+HOLES = {Hole.SESSION: "s1", Hole.OWNER: "o1", Hole.WORKSPACE: "/here/p", Hole.FILES: "/f"}
 
 
 def filled(argv: Words) -> list[str]:
@@ -42,8 +42,8 @@ cap_add: [NET_ADMIN]
         "--label", "mooring.tong.name=x", "--label", f"mooring.tong.config-hash={found}",
         "--label", "mooring.session=s1", "--label", "mooring.owner=o1",
         "-e", "A=1", "-e", "B=two words",
-        "-v", "/home/u/p:/workspace", "-v", "data:/data:ro",
-        "-v", "/var/run/docker.sock:/var/run/docker.sock", "-v", "/home/u/p:/src:ro",
+        "-v", "/here/p:/workspace", "-v", "data:/data:ro",
+        "-v", "/var/run/docker.sock:/var/run/docker.sock", "-v", "/here/p:/src:ro",
         "--memory", "536870912", "--cpus", "1.5", "--pids-limit", "64", "--gpus", "device=0",
         "--user", "1000", "--read-only", "--cap-drop", "ALL", "--cap-add", "NET_ADMIN",
         "img:1", "-x", "serve", "--all",
