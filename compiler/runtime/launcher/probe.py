@@ -52,7 +52,7 @@ fi
 echo "using $tool"
 while read -r host port; do
   (
-    until knock "$host" "$port" >/dev/null 2>&1; do sleep 0.1 2>/dev/null || sleep 1; done
+    until knock "$host" "$port" >/dev/null 2>&1; do sleep 0.2 2>/dev/null || sleep 1; done
     echo "$host $port"
   ) &
 done

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -32,7 +35,9 @@ def test_argv() -> None:
         assert [argv[i + 1] for i, word in enumerate(argv) if word == "--label"] == ["a=1", "b=2"]
 
 
-def begin(folder: Path, tools: list[str]) -> subprocess.Popen[str]:
+@contextmanager
+def beginning(folder: Path, tools: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """The program; its children end with it, as those of a container's first process do."""
     for tool in (*BASE, *tools):
         found = shutil.which(tool)
         assert found is not None
@@ -40,13 +45,19 @@ def begin(folder: Path, tools: list[str]) -> subprocess.Popen[str]:
         (folder / tool).write_text(f'#!/bin/sh\nPATH={os.environ["PATH"]} exec {found} "$@"\n')
         (folder / tool).chmod(0o755)
     argv = SHELL[SHELL.index("image") + 1 :]
-    return subprocess.Popen(
+    with subprocess.Popen(
         ["/bin/sh", *argv],
         env={"PATH": str(folder)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    )
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_the_usual_tools_are_here() -> None:
@@ -56,10 +67,13 @@ def test_the_usual_tools_are_here() -> None:
 @pytest.mark.parametrize("tool", PRESENT)
 def test_each_tool_knocks_until_somebody_answers(tool: str, tmp_path: Path) -> None:
     """Nobody does at first; the other address never."""
-    with socket.socket() as server, socket.socket() as deaf:
+    with (
+        socket.socket() as server,
+        socket.socket() as deaf,
+        beginning(tmp_path, [tool]) as process,
+    ):
         server.bind(("127.0.0.1", 0))
         deaf.bind(("127.0.0.1", 0))
-        process = begin(tmp_path, [tool])
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == f"using {tool}\n"
@@ -69,15 +83,13 @@ def test_each_tool_knocks_until_somebody_answers(tool: str, tmp_path: Path) -> N
         threading.Timer(0.5, server.listen).start()
         assert process.stdout.readline() == lines[1]
         process.stdin.close()
-        # In a container all ends with the first process; here it is enough that this one does.
-        process.wait(timeout=60)
-        deaf.listen()
-        process.stdout.close()
+        assert process.wait(timeout=60) == 0
 
 
 def test_an_image_without_a_tool(tmp_path: Path) -> None:
-    process = begin(tmp_path, [])
-    assert process.communicate("a 1\n", timeout=60)[0] == "using nothing\n"
+    with beginning(tmp_path, []) as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == "using nothing\n"
 
 
 def test_without_an_engine_there_is_no_probe() -> None:
