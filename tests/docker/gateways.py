@@ -22,16 +22,15 @@ SECONDS = 60.0
 Finished = subprocess.CompletedProcess[str]
 
 
-def compile_gateways(folder: Path, case: str, changes: Mapping[str, str] | None = None) -> Path:
-    """The fixture, compiled below ``folder``, with other text in places of its build file."""
-    source = folder / f"{case}-input"
-    shutil.copytree(OK / case / "input", source)
+def compile_gateways(output: Path, changes: Mapping[str, str] | None = None) -> Path:
+    """The fixture, compiled into ``output``, with other text in places of its build file."""
+    source = output.with_name(f"{output.name}-input")
+    shutil.copytree(OK / "gateways" / "input", source)
     text = (source / "build.yaml").read_text("utf-8")
     for before, after in (changes or {}).items():
         assert before in text
         text = text.replace(before, after)
     (source / "build.yaml").write_text(text, "utf-8")
-    output = folder / case
     param = f"BASE_IMAGE={engine.base_image()}"
     done = call_mooring(["compile", str(source), "-o", str(output), "--param", param])
     assert done.exit_code == 0, done.stderr
@@ -104,6 +103,13 @@ class Home:
         while (done := self.mooring("health", check=False)).returncode != 0:
             if time.monotonic() > end:
                 raise AssertionError(f"{done.stdout}{done.stderr}\n{self.logs()}")
+
+    def wait_said(self, text: str, seconds: float = SECONDS) -> None:
+        """Until the container's output has ``text``."""
+        end = time.monotonic() + seconds
+        while text not in self.logs():
+            assert time.monotonic() < end, self.logs()
+            time.sleep(0.1)
 
     def boots(self) -> list[dict[str, str]]:
         """The lines of the boot log, by their keys."""

@@ -49,7 +49,7 @@ echo {HOME}/profiles/coder/*
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory, docker_engine: str) -> Path:
-    return compile_gateways(tmp_path_factory.mktemp("gateways"), "gateways")
+    return compile_gateways(tmp_path_factory.mktemp("gateways") / "task")
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,9 @@ def test_compose_restarts_recreates_and_kills(task: Path) -> None:
 # The container's own command, found by what it is.
 END_MAIN = """
 for process in /proc/[0-9]*; do
-    case $(tr '\\0' ' ' <"$process/cmdline") in "sleep infinity "*) kill -KILL "${process#/proc/}" ;; esac
+    case $(tr '\\0' ' ' <"$process/cmdline") in
+    "sleep infinity "*) kill -KILL "${process#/proc/}" ;;
+    esac
 done
 """
 
@@ -183,9 +185,10 @@ def test_a_second_container_on_a_home_starts_nothing_until_the_first_is_gone(ima
         two = Home(name=f"{image}-two", image=image, volume=f"{image}-one-home")
         try:
             two.run()
+            two.wait_said("mooring-boot: ")
             refused = two.mooring("gateway", "start", "-p", "coder", check=False)
             assert refused.returncode != 0
-            assert "another container" in refused.stderr
+            assert "one container at a time supervises a home" in refused.stderr
             assert set(two.shell("ls /run/service").split()) == set()
             assert one.states()["coder"] == "running"
             one.docker("stop")
@@ -214,8 +217,8 @@ def test_the_service_user_gains_nothing(image: str) -> None:
         assert "0" not in at.shell(f"find {HOME} -uid 0 -printf 0")
 
 
-# A slot of the user's own, picked up at once; scripts where root's might be looked for; links that a
-# careless chown would follow; a module for an interpreter that looks around.
+# A slot of the user's own, picked up at once; scripts where root's might be looked for; links that
+# a careless chown would follow; modules for an interpreter that looks around.
 PLANT = f"""
 mark() {{ printf '#!/bin/sh\\nid -u >>/tmp/ran-%s\\nsleep 1\\n' "$2" >"$1"; chmod 755 "$1"; }}
 mkdir /run/service/planted
@@ -236,6 +239,5 @@ ln -s /etc {HOME}/profiles/writer
 mkdir {HOME}/profiles/night-shift
 ln -s /etc/passwd {HOME}/profiles/night-shift/SOUL.md
 ln -s /root {HOME}/profiles/coder/workspace
-rm -rf {HOME}/logs
-ln -s /etc {HOME}/logs
+ln -s /etc {HOME}/logs/elsewhere
 """
