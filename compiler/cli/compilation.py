@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +17,9 @@ from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
 from compiler.edge.archive import open_spool
 from compiler.edge.read_project import read_bare_inputs, read_build_file, read_inputs
-from compiler.ir.build import Bare, ModeA, ModeB
+from compiler.edge.read_tongs import read_tongs
+from compiler.ir.build import Bare, Build, ModeA, ModeB
+from compiler.ir.tong import Tong
 from compiler.output.file_set import FileSet
 from compiler.pipeline import Compiled
 
@@ -35,39 +37,59 @@ class Input:
     params: dict[str, str]
     output_format: str
     quiet: bool
+    strict: bool
 
 
 def takes_input[F: Callable[..., Any]](function: F) -> Callable[..., Any]:
     """Gives a command the argument BUILD with its options; it gets one ``given: Input``."""
+    return _wrap(function, click.Argument(["build"], metavar="BUILD", type=click.Path()))
 
+
+def takes_inputs[F: Callable[..., Any]](function: F) -> Callable[..., Any]:
+    """The same with BUILD once or more; the command gets a ``given: tuple[Input, ...]``."""
+    return _wrap(
+        function,
+        click.Argument(["build"], metavar="BUILD...", type=click.Path(), nargs=-1, required=True),
+    )
+
+
+def _wrap(function: Callable[..., Any], argument: click.Argument) -> Callable[..., Any]:
     def command(
-        *, build: str, params: tuple[str, ...], output_format: str, quiet: bool, **rest: Any
+        *,
+        build: str | tuple[str, ...],
+        params: tuple[str, ...],
+        output_format: str,
+        quiet: bool,
+        strict: bool,
+        **rest: Any,
     ) -> Any:
-        shown = os.path.join(build, BUILD_NAME) if os.path.isdir(build) else build
-        given = Input(
-            path=Path(shown),
-            shown=shown,
-            params=dict(_parse_param(param) for param in params),
-            output_format=output_format,
-            quiet=quiet,
-        )
-        return function(given, **rest)
+        parsed = dict(_parse_param(param) for param in params)
+
+        def read(name: str) -> Input:
+            shown = os.path.join(name, BUILD_NAME) if os.path.isdir(name) else name
+            return Input(
+                path=Path(shown),
+                shown=shown,
+                params=parsed,
+                output_format=output_format,
+                quiet=quiet,
+                strict=strict,
+            )
+
+        return function(read(build) if isinstance(build, str) else tuple(map(read, build)), **rest)
 
     command.__doc__ = function.__doc__
     # Click reverses this: BUILD stands before the arguments of the command's own.
-    params = [*_input_options(), *getattr(function, "__click_params__", []), _build_argument()]
+    params = [*_input_options(), *getattr(function, "__click_params__", []), argument]
     command.__click_params__ = params  # type: ignore[attr-defined]
     return command
-
-
-def _build_argument() -> click.Parameter:
-    return click.Argument(["build"], metavar="BUILD", type=click.Path())
 
 
 def _input_options() -> list[click.Parameter]:
     """In reverse of the order in which help shows them, as click's decorators leave them."""
     return [
         click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but errors."),
+        click.Option(["--strict"], is_flag=True, help="Unknown keys of tongs are errors."),
         click.Option(
             ["--format", "output_format"],
             type=click.Choice(FORMATS),
@@ -123,18 +145,39 @@ def compile_input(
     With ``keep``, a folder or one to be, the files can be written: what is too large for memory is
     kept on its disk meanwhile. ``look`` may have more to say about the files: all is printed once.
     """
-    spool = None
-    if keep is not None:
-        kept = click.get_current_context().with_resource(open_spool(keep))
-        spool = show_writes(kept, quiet=given.quiet)
-    read = _Reading(given=given, spool=spool)
-    outcome = read.run()
-    if outcome is not None and look is not None:
-        read.found.extend(look(outcome.files))
-    show_diagnostics(read.found, read.texts, given)
-    if outcome is None:
-        raise click.exceptions.Exit(2)
+    (outcome,) = compile_inputs((given,), keep, look)
     return outcome
+
+
+def compile_inputs(
+    several: Sequence[Input],
+    keep: Path | None = None,
+    look: Callable[[FileSet], Iterable[Diagnostic]] | None = None,
+) -> list[Outcome]:
+    """The same for several build files, with all that is wrong with any of them."""
+    outcomes: list[Outcome | None] = []
+    found: list[Diagnostic] = []
+    texts: dict[str, str] = {}
+    for given in several:
+        read = _Reading(given=given, spool=_open_spool(keep, given))
+        outcome = read.run()
+        if outcome is not None and look is not None:
+            read.found.extend(look(outcome.files))
+        outcomes.append(outcome)
+        found += read.found
+        texts |= read.texts
+    show_diagnostics(found, texts, several[0])
+    complete = [outcome for outcome in outcomes if outcome is not None]
+    if len(complete) < len(outcomes):
+        raise click.exceptions.Exit(2)
+    return complete
+
+
+def _open_spool(keep: Path | None, given: Input) -> IO[bytes] | None:
+    if keep is None:
+        return None
+    kept = click.get_current_context().with_resource(open_spool(keep))
+    return show_writes(kept, quiet=given.quiet)
 
 
 @dataclass
@@ -158,12 +201,25 @@ class _Reading:
             return None
         root = self.given.path.parent
         sources = {"the build file": self.given.path, **list_sources(build, root)}
+        tongs, files = self._read_tongs(build)
+        sources |= {f"the tong {path.name}": path for path in files}
         if isinstance(build, Bare):
-            return self._compile_bare(build, sources)
-        return self._compile(build, sources)
+            return self._compile_bare(build, tongs, sources)
+        return self._compile(build, tongs, sources)
 
-    def _compile_bare(self, build: Bare, sources: dict[str, Path]) -> Outcome | None:
-        inputs, problems = read_bare_inputs(build, self.given.path.parent)
+    def _read_tongs(self, build: Build) -> tuple[tuple[Tong, ...], tuple[Path, ...]]:
+        documents, files, problems = read_tongs(build, self.given.path.parent)
+        self.found.extend(problems)
+        self.texts.update({d.document.places.file: d.document.text for d in documents})
+        tongs, problems = pipeline.sidecars(build, documents, strict=self.given.strict)
+        self.found.extend(problems)
+        return tongs, files
+
+    def _compile_bare(
+        self, build: Bare, tongs: tuple[Tong, ...], sources: dict[str, Path]
+    ) -> Outcome | None:
+        read, problems = read_bare_inputs(build, self.given.path.parent)
+        inputs = replace(read, tongs=tongs)
         self.found.extend(problems)
         if has_errors(self.found):
             return None
@@ -176,8 +232,11 @@ class _Reading:
         compiled = pipeline.emit_bare(inputs, plan)
         return Outcome(name=build.name, compiled=compiled, sources=sources)
 
-    def _compile(self, build: ModeA | ModeB, sources: dict[str, Path]) -> Outcome | None:
-        inputs, problems = read_inputs(build, self.given.path.parent, self.spool)
+    def _compile(
+        self, build: ModeA | ModeB, tongs: tuple[Tong, ...], sources: dict[str, Path]
+    ) -> Outcome | None:
+        read, problems = read_inputs(build, self.given.path.parent, self.spool)
+        inputs = replace(read, tongs=tongs)
         self.found.extend((*problems, *pipeline.judge(inputs)))
         if has_errors(self.found):
             return None

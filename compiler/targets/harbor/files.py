@@ -17,7 +17,7 @@ from compiler.output.file_set import (
     make_program,
 )
 from compiler.targets.compose.lower import lower_compose
-from compiler.targets.compose.render import render_compose, render_yaml
+from compiler.targets.compose.render import render_compose
 from compiler.targets.dockerfile.render import (
     render_evaluator,
     render_ignore,
@@ -27,12 +27,14 @@ from compiler.targets.dockerfile.render import (
 from compiler.targets.gateways.files import render_gateways
 from compiler.targets.harbor.baseline_tree import render_baseline_tree
 from compiler.targets.harbor.instruction import render_instruction
+from compiler.targets.harbor.job import lower_job, render_job
 from compiler.targets.harbor.plans import (
     lower_evaluator_plan,
     lower_runner_plan,
     lower_workbench_plan,
 )
 from compiler.targets.harbor.scripts import (
+    lower_references,
     render_harbor_script,
     render_shim,
     render_solve_script,
@@ -41,9 +43,8 @@ from compiler.targets.harbor.scripts import (
 from compiler.targets.harbor.task_toml import lower_task_config, render_task_config
 from compiler.targets.harbor.topology import render_topology
 from compiler.targets.json_text import render_json
+from compiler.targets.launch.files import render_launch
 from compiler.targets.payload import copy_runtime
-
-_JOB_HEADER = "# Written by `mooring compile`. What run/harbor.sh hands to `harbor run --config`.\n"
 
 
 def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
@@ -62,10 +63,12 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         **_render_runner(project),
         **copy_runtime(),
         **_render_gateways(project),
+        **render_launch(project.build.name, project.inputs.tongs, project.build.sidecars.anvil),
         "tests/test.sh": make_program(render_test_script()),
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),
-        "run/job.yaml": make_file(_JOB_HEADER + render_yaml(_lower_job())),
+        **_render_references(project),
+        "run/job.yaml": make_file(render_job(lower_job())),
     }
 
 
@@ -77,6 +80,11 @@ def _render_gateways(project: Project) -> dict[str, File]:
         **render_gateways(gateways, project.inputs.installed),
         **copy_runtime(("supervisor",)),
     }
+
+
+def _render_references(project: Project) -> dict[str, File]:
+    references = lower_references(project)
+    return {"run/secrets.json": make_file(render_json(references))} if references else {}
 
 
 def _render_main(project: Project) -> dict[str, File]:
@@ -136,8 +144,3 @@ def _render_runner(project: Project) -> dict[str, File]:
         "environment/runner/plan.json": make_file(render_json(lower_runner_plan(project))),
         "environment/runner/mooring": make_program(render_shim("runner")),
     }
-
-
-def _lower_job() -> dict[str, object]:
-    """One attempt and no retries: an optimisation session is not to be had twice by accident."""
-    return {"n_attempts": 1, "n_concurrent_trials": 1, "retry": {"max_retries": 0}}
