@@ -11,7 +11,7 @@ import pytest
 from compiler import contracts, pipeline
 from compiler.checks.trust_boundary import check_trust_boundary
 from compiler.diagnostics.render_text import message_of
-from compiler.edge.read_project import read_inputs
+from compiler.edge.read_project import read_bare_inputs, read_inputs
 from compiler.ir.build import Bare
 from compiler.ir.project import Project, complete
 from compiler.ir.task_plan import Asset, Mount, Network, Service, TaskPlan, Variable
@@ -59,7 +59,8 @@ def test_the_plan_of_every_case_has_no_way(case: str) -> None:
     build, _, _ = pipeline.understand(build_file.read_bytes(), str(build_file), {})
     assert build is not None
     if isinstance(build, Bare):
-        assert build.empty or list(check_trust_boundary(build, lower_bare(build))) == []
+        bare, _ = read_bare_inputs(build, build_file.parent)
+        assert build.empty or list(check_trust_boundary(build, lower_bare(bare))) == []
         return
     inputs, _ = read_inputs(build, build_file.parent)
     assert list(check_trust_boundary(build, lower_task(complete(inputs)))) == []

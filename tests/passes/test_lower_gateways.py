@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.ir.build import Bare, Task
+from compiler.ir.project import BareInputs
 from compiler.ir.task_plan import Asset, Condition, Plan, Trust
 from compiler.passes.assign_ports import assign_ports
 from compiler.passes.lower_bare import lower_bare
@@ -75,7 +76,7 @@ def test_gateways_alone() -> None:
     others = dict.fromkeys(key for key in REQUIRED if key != "name")
     build = build_of({**others, "gateways": GATEWAYS})
     assert isinstance(build, Bare)
-    plan = lower_bare(build)
+    plan = lower_bare(BareInputs(build=build))
     assert [service.name for service in plan.services] == ["gateways"]
     assert [(n.name, n.internal) for n in plan.networks] == [("tongs", False)]
 
