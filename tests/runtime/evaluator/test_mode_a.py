@@ -379,6 +379,35 @@ def test_time_that_the_machinery_lost_is_not_the_candidates(house: House) -> Non
     assert summarise(outcomes, 0.0).score is None
 
 
+def test_one_failure_of_the_runner_excuses_no_slow_candidate(house: House) -> None:
+    """Tries: to have the runner fail once, and then to be slow. Gain: time that ran out is lost."""
+    house.plan["timeout"] = 1.0
+
+    def script(request: Json, number: int) -> Answer:
+        if number > 1:
+            runners[0].hang_on("sample")
+        return None if number == 1 else right(request)
+
+    runners: list[FakeRunner] = []
+    outcomes, _ = evaluate(house, script, prepare=runners.append)
+    assert set(kinds(outcomes)) <= {"Scored", "Failed"}
+
+
+def test_who_is_acquitted_again_and_again_is_not_believed(house: House) -> None:
+    """Tries: to tell when it is compared, and to behave then. Gain: samples that are lost."""
+    compared: list[int] = []
+
+    def script(request: Json, number: int) -> Answer:
+        if request["tree"] != TREE:
+            compared.append(number)
+            return right(request)
+        watched = bool(compared) and number <= compared[-1] + 2
+        return right(request) if watched else None
+
+    outcomes, _ = evaluate(house, script)
+    assert set(kinds(outcomes)) == {"Scored", "Failed"}
+
+
 def test_a_runner_that_hangs_is_the_machinery(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
