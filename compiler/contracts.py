@@ -89,6 +89,24 @@ EVAL_URL_VARIABLE: Final = "MOORING_EVAL_URL"
 EVAL_URL: Final = f"http://{EVALUATOR}:{EVALUATOR_PORT}"
 # Before a profile's name, in what main is told of its gateway; then _HOST or _PORT.
 GATEWAY_PREFIX: Final = "MOORING_GATEWAY_"
+# Networks of the engine on which a container has no name of its own.
+NOT_JOINED: Final = ("host", "none", "bridge", "default")
+# The harness container of a build without a task, in its Compose file.
+ANVIL: Final = "anvil"
+# Before the names that tongs give their volumes.
+TONG_VOLUMES: Final = "tong_"
+
+
+def tong_service(name: str) -> str:
+    """A tong's service; other services have no such names."""
+    return f"tong-{name}"
+
+
+def tong_gate(name: str) -> str:
+    """The service that ends with 0 when the tong's port answers."""
+    return f"tong-{name}-ready"
+
+
 # Before a tong's name, in what the anvil or main is told of it; then _HOST, _PORT or _PATH.
 TONG_PREFIX: Final = "MOORING_TONG_"
 

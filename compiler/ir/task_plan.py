@@ -40,9 +40,10 @@ class Asset(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromCaller:
-    """A part of a value that the caller's environment has in the variable ``name``."""
+    """A part of a value: what the environment of the caller, ``of``, has in a variable."""
 
     name: str
+    of: str = "harbor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,16 @@ class Mount:
     """A named volume in a container."""
 
     volume: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bind:
+    """A file or folder of the host in a container: a path from the Compose file's folder, or one
+    that the caller names."""
+
+    source: str | FromCaller
     target: str
     read_only: bool = False
 
@@ -90,9 +101,12 @@ class Tmpfs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healthcheck:
-    """When a service counts as ready: seconds, and how many failures in a row are too many."""
+    """When a service counts as ready: seconds, and how many failures in a row are too many.
 
-    command: tuple[str, ...]
+    ``command`` None is the image's own.
+    """
+
+    command: tuple[str, ...] | None
     interval: int
     timeout: int
     retries: int
@@ -107,7 +121,8 @@ class Service:
     ``cap_add``; a tuple means: all dropped but these. ``aliases`` are further names on each of its
     networks. ``entrypoint``, ``command`` and ``user`` None leave the image's own. ``stop_seconds``
     is how long it may take to end, None the engine's own 10. ``gpus`` is ``all``, a count, or ids
-    of devices. One with ``restart`` is started again when it fails.
+    of devices. A ``gate`` runs until the service it is for is ready. An ``interactive`` one has a
+    terminal. One with ``restart`` is started again when it fails.
     """
 
     name: str
@@ -123,11 +138,15 @@ class Service:
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
     user: str | None = None
+    working_dir: str | None = None
+    interactive: bool = False
+    gate: bool = False
     init: bool = True
     sysctls: tuple[tuple[str, str], ...] = ()
     gpus: str | int | tuple[str, ...] | None = None
     environment: tuple[Variable, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    binds: tuple[Bind, ...] = ()
     socket: Socket | None = None
     tmpfs: tuple[Tmpfs, ...] = ()
     capabilities: tuple[str, ...] | None = None

@@ -11,7 +11,6 @@ from compiler.ir.task_plan import (
     Network,
     Plan,
     Service,
-    Socket,
     Tmpfs,
     Variable,
 )
@@ -72,6 +71,10 @@ def _lower_process(service: Service) -> dict[str, ComposeValue]:
         lowered["command"] = list(service.command)
     if service.user is not None:
         lowered["user"] = service.user
+    if service.working_dir is not None:
+        lowered["working_dir"] = service.working_dir
+    if service.interactive:
+        lowered |= {"stdin_open": True, "tty": True}
     return lowered
 
 
@@ -127,8 +130,10 @@ def _lower_variable(variable: Variable) -> ComposeValue:
 def _lower_storage(service: Service) -> dict[str, ComposeValue]:
     lowered: dict[str, ComposeValue] = {}
     mounts = [_lower_mount(mount) for mount in service.mounts]
+    mounts.extend(_lower_bind(b.source, b.target, b.read_only) for b in service.binds)
     if service.socket is not None:
-        mounts.append(_lower_socket(service.socket))
+        socket = service.socket
+        mounts.append(_lower_bind(contracts.DOCKER_SOCKET, socket.target, socket.read_only))
     if mounts:
         lowered["volumes"] = mounts
     if service.tmpfs:
@@ -145,13 +150,9 @@ def _lower_mount(mount: Mount) -> ComposeValue:
     return lowered | {"read_only": True} if mount.read_only else lowered
 
 
-def _lower_socket(socket: Socket) -> ComposeValue:
-    lowered: dict[str, ComposeValue] = {
-        "type": "bind",
-        "source": contracts.DOCKER_SOCKET,
-        "target": socket.target,
-    }
-    return lowered | {"read_only": True} if socket.read_only else lowered
+def _lower_bind(source: str | FromCaller, target: str, read_only: bool) -> ComposeValue:
+    lowered: dict[str, ComposeValue] = {"type": "bind", "source": source, "target": target}
+    return lowered | {"read_only": True} if read_only else lowered
 
 
 def _lower_tmpfs(tmpfs: Tmpfs) -> ComposeValue:
@@ -161,8 +162,11 @@ def _lower_tmpfs(tmpfs: Tmpfs) -> ComposeValue:
 
 
 def _lower_healthcheck(check: Healthcheck) -> ComposeValue:
+    test: dict[str, ComposeValue] = {}
+    if check.command is not None:
+        test["test"] = ["CMD", *check.command]
     return {
-        "test": ["CMD", *check.command],
+        **test,
         "interval": f"{check.interval}s",
         "timeout": f"{check.timeout}s",
         "retries": check.retries,
