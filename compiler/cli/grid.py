@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -46,6 +47,7 @@ from compiler.targets.harbor.job import lower_grid_job, render_grid_job
 RESULT_NAME: Final = "grid.json"
 _WORLD_FAILED: Final = 3
 _LAST_LINES: Final = 20
+_INTERRUPTED: Final = tuple(128 + n for n in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
 # How often and how many at once is the caller's: the combinations stay as they are.
 _FREE: Final = frozenset(
     ("--n-attempts", "-k", "--n-concurrent", "-n", "--n-concurrent-agents", "--max-retries", "-r",
@@ -184,7 +186,9 @@ def _report(grid: Grid, folder: Path, code: int, said: str) -> int:
         job = read_job(folder)
     except JobError as error:
         job = Job(folder=folder, trials=[], problem=str(error))
-    problem = f"harbor ended with code {code}" if code else job.problem
+    interrupted = code in _INTERRUPTED
+    ended = "interrupted" if interrupted else f"harbor ended with code {code}"
+    problem = ended if code else job.problem
     combinations = grid.combinations
     attempts = max((read_total(folder) or 0) // len(combinations), 1)
     cells = summarise(combinations, job.trials, attempts)
@@ -193,11 +197,12 @@ def _report(grid: Grid, folder: Path, code: int, said: str) -> int:
     for trial in others:
         click.echo(f"of no cell: {render_trial_line(trial)}", err=True)
     if problem is not None:
-        click.echo(f"mooring: {shown(problem)}" + (f"\n{said}" if code else ""), err=True)
+        more = f"\n{said}" if code and not interrupted else ""
+        click.echo(f"mooring: {shown(problem)}{more}", err=True)
     if folder.is_dir():
         _write_result(folder, cells, job, problem)
     good = problem is None and not others and all(_is_whole(cell) for cell in cells)
-    if code > 128:
+    if interrupted:
         return code
     return 0 if good else _WORLD_FAILED
 

@@ -293,5 +293,6 @@ def test_an_interrupt_reaches_harbor_and_is_waited_for(
     assert wait.with_suffix(".interrupted").read_text() == str(int(passed_on))
     assert "Traceback" not in err
     assert out.startswith("task ")
-    assert json.loads((tmp_path / "j/job/grid.json").read_text())["problem"]
+    assert "mooring: interrupted\n" in err
+    assert json.loads((tmp_path / "j/job/grid.json").read_text())["problem"] == "interrupted"
     assert list(scratch.iterdir()) == []
