@@ -230,6 +230,8 @@ class BringUp:
         """A shared tong that is half made would be taken for a whole one by the next launch; those
         of the session go with it."""
         names = [job.container for job in jobs if job.tong.shared and job.made]
+        if not names:
+            return
         try:
             self.engine.remove(names)
         except LaunchError as error:
