@@ -12,6 +12,7 @@ from . import profiles, s6
 from .errors import CommandError, GaveUp, TookTooLong
 from .logs import tail_log
 from .manager import commands_lock, ensure_slot
+from .pace import pause_after
 from .places import profile_folder, slot_folder
 from .plan import Plan
 from .profile_lock import end_gateway
@@ -93,8 +94,8 @@ def await_ready(plan: Plan, begun: Begun, seconds: float, tell: Callable[[str], 
     deaths on the way.
     """
     slot = slot_folder(plan, begun.name)
-    end = time.monotonic() + seconds
-    told, pause, killed = begun.stamp, 0.002, False
+    since = time.monotonic()
+    told, killed = begun.stamp, False
     while True:
         status = _status_or_none(slot)
         if status is not None:
@@ -109,10 +110,10 @@ def await_ready(plan: Plan, begun: Begun, seconds: float, tell: Callable[[str], 
                 # s6 has a deadline for stopping, and none for restarting.
                 s6.command(slot, "k")
                 killed = True
-        if time.monotonic() >= end:
+        waited = time.monotonic() - since
+        if waited >= seconds:
             raise _too_long(plan, begun.name, seconds)
-        time.sleep(pause)
-        pause = min(pause * 1.2, 0.05)
+        time.sleep(pause_after(waited))
 
 
 def _is_due(plan: Plan, begun: Begun) -> bool:

@@ -234,3 +234,18 @@ def test_a_dry_run_says_and_does_nothing(tree: Tree) -> None:
     assert "PlaceSlot(name='coder'" in tree.said()
     assert sorted(tree.home.rglob("*")) == before
     assert list(tree.scandir.iterdir()) == []
+
+
+def test_more_slots_than_s6_has_room_for_by_itself(user_tree: Tree) -> None:
+    tree = user_tree
+    tree.write_plan(ports={"first": PORTS, "last": PORTS + 699})
+    for index in range(520):
+        (tree.home / "profiles" / f"p{index}").mkdir(parents=True)
+        (tree.home / "profiles" / f"p{index}" / "SOUL.md").touch()
+    for path in (tree.home / "profiles").rglob("*"):
+        tree.give(path)
+    tree.give(tree.home / "profiles")
+    tree.boot()
+    tree.wait_for(lambda: set(tree.states().values()) == {"stopped"}, 120)
+    tree.ok("gateway", "start", "-p", "p519")
+    tree.shut_down(60)
