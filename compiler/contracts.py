@@ -26,6 +26,9 @@ NETWORK_EVAL: Final = "eval"
 NETWORK_EGRESS: Final = "egress"
 # The evaluator's own way out in mode B, apart from the runner's.
 NETWORK_PROVIDERS: Final = "providers"
+# main and the tongs; where main has no way out, the tongs have theirs on a network of their own.
+NETWORK_TONGS: Final = "tongs"
+NETWORK_TONGS_EGRESS: Final = "tongs_egress"
 
 # Volumes.
 VOLUME_REPO: Final = "agent_repo"
@@ -53,18 +56,33 @@ RUNNER_CANDIDATES: Final = "/srv/mooring/candidates"
 RUNNER_SLOTS: Final = "/srv/mooring/slots"
 INNER_TASKS: Final = f"{OPT}/inner"
 CASES: Final = f"{OPT}/cases"
+# The folder of an environment that is given by its import path.
+NESTED_ENVIRONMENTS: Final = f"{OPT}/environments"
 NESTED_VENV: Final = f"{OPT}/harbor-venv"
 EXPORT: Final = f"{STATE_ADMIN}/export"
 EXPORT_ARTIFACT: Final = "mooring-session"
 RUNNER_BASELINE: Final = f"{OPT}/baseline"
+# A tong's places: the memory file system through which its secrets come, and the workspace.
+TONG_RUN: Final = "/run/mooring"
+TONG_WORKSPACE: Final = "/workspace"
+DOCKER_SOCKET: Final = "/var/run/docker.sock"
 # Harbor's own places.
 VERIFIER_LOGS: Final = "/logs/verifier"
 REWARD_FILE: Final = f"{VERIFIER_LOGS}/reward.json"
 ARTIFACT_LOGS: Final = "/logs/artifacts"
 
+# Labels of containers and networks: a tong's name and the hash of its definition, the session that
+# a thing belongs to, and the process that must be alive for it to be of use.
+LABEL_TONG: Final = "mooring.tong.name"
+LABEL_HASH: Final = "mooring.tong.config-hash"
+LABEL_SESSION: Final = "mooring.session"
+LABEL_OWNER: Final = "mooring.owner"
+
 EVALUATOR_PORT: Final = 8000
 EVAL_URL_VARIABLE: Final = "MOORING_EVAL_URL"
 EVAL_URL: Final = f"http://{EVALUATOR}:{EVALUATOR_PORT}"
+# Before a tong's name, in what the anvil or main is told of it; then _HOST, _PORT or _PATH.
+TONG_PREFIX: Final = "MOORING_TONG_"
 
 # The identity of the recreated baseline commit: pinned, so that its id depends on its tree alone.
 BASELINE_AUTHOR: Final = "Mooring"

@@ -52,8 +52,12 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def runtime_files(part: str) -> list[Path]:
-    """The source files of a part of the runtime, sorted; caches are not among them."""
-    found = sorted((runtime() / part).rglob("*.py"))
+    """The modules and scripts of a part of the runtime, sorted; caches are not among them.
+
+    A script has no suffix.
+    """
+    folder = runtime() / part
+    found = sorted({*folder.rglob("*.py"), *folder.glob("scripts/*")})
     if not found:
         raise FileNotFoundError(
             f"the runtime's part {part} is missing from this installation of mooring"

@@ -88,7 +88,8 @@ COMPLETE: Final[dict[str, Data]] = {
         "harbor": {
             "agent_import_path": "zagent:ZClass",
             "task_source": "zregistry@1.0",
-            "environment": "zenvironment",
+            "environment": "zmodule:ZEnvironment",
+            "environment_project": "zengine",
             "model": "zmodel",
             "retry": {
                 "include": ["zinclude"],

@@ -77,6 +77,7 @@ splits:
 selection_split: train
 targets:
   - {split: test}
+secrets: [MODAL_TOKEN_ID, MODAL_TOKEN_SECRET]
 """
 _SOLVE: Final = 'import json\nimport sys\n\njson.dump(0, open(sys.argv[2], "w"))\n'
 _SCORER: Final = 'def score(sample, output):\n    return float(output == sample["answer"])\n'

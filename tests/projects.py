@@ -44,6 +44,7 @@ MODE_B: Final[Mapping[str, Any]] = {
         "validation": ["fig", "plum", "quince", "grape", "cherry"],
         "test": ["mango"],
     },
+    "secrets": ["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"],
 }
 TASKS: Final = tuple(name for names in MODE_B["partition"].values() for name in names)
 SCORER: Final = "def score(sample, output):\n    return float(sample['label'] == output)\n"

@@ -39,7 +39,7 @@ EFFECTFUL_MODULES = {
     "sqlite3", "subprocess", "tempfile", "threading", "time", "urllib", "git", "random", "secrets",
 }  # fmt: skip
 EFFECTFUL_CALLS = {"open", "print", "input", "exit", "breakpoint"}
-STANDARD_LIBRARY_PARTS = {"baseline", "client", "report", "runner"}
+STANDARD_LIBRARY_PARTS = {"baseline", "client", "launcher", "report", "runner", "supervisor"}
 
 
 def modules() -> list[Path]:

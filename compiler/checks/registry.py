@@ -11,6 +11,10 @@ from compiler.checks.effects import check_effects
 from compiler.checks.extra_args import check_extra_args
 from compiler.checks.known_splits import check_known_splits
 from compiler.checks.name_case import check_name_case
+from compiler.checks.nested_environment import (
+    check_environment_module,
+    check_nested_environment,
+)
 from compiler.checks.nothing_to_write import check_nothing_to_write
 from compiler.checks.partition import check_partition
 from compiler.checks.read_only_paths import check_read_only_paths
@@ -46,6 +50,7 @@ BUILD_CHECKS: Final[tuple[Callable[[Task], Found], ...]] = (
     check_effects,
     check_task_source,
     check_extra_args,
+    check_nested_environment,
 )
 
 INPUT_CHECKS: Final[tuple[Callable[[Inputs], Found], ...]] = (
@@ -53,6 +58,7 @@ INPUT_CHECKS: Final[tuple[Callable[[Inputs], Found], ...]] = (
     check_sample_counts,
     check_target_samples,
     check_partition,
+    check_environment_module,
     check_scorer_module,
     check_name_case,
     check_read_only_paths,

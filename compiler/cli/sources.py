@@ -28,4 +28,8 @@ def _list_a(build: ModeA) -> dict[str, str | None]:
 
 def _list_b(build: ModeB) -> dict[str, str | None]:
     files = {f"the partition of {split}": path for split, path in build.partition_files}
-    return {"the folder of inner tasks": build.inner_task, **files}
+    return {
+        "the folder of inner tasks": build.inner_task,
+        "the folder of the environment's module": build.harbor.environment_project,
+        **files,
+    }

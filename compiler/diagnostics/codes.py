@@ -176,6 +176,21 @@ CODES: Final[dict[str, Code]] = {
         "the split `{split}` is in `partition` and in `partition_files`", "keep one of them"
     ),
     "MOR229": _error("the split `{split}` has no partition", "{hint}"),
+    "MOR230": _error(
+        "nothing puts the module `{module}` in the evaluator",
+        "name the folder that holds it with `harbor.environment_project`",
+    ),
+    "MOR231": _error("there is no module `{module}` in `{project}`", "write it to {expected}"),
+    "MOR232": _error(
+        "Harbor's environment `{environment}` needs an extra that this does not install",
+        "write {wanted}, or leave `requirement` out",
+    ),
+    "MOR233": _error("Harbor's environment `{environment}` asks for {asked}", "{hint}"),
+    "MOR234": _error("Harbor {version} knows no environment `{name}`", "{hint}"),
+    "MOR235": _warning(
+        "Harbor's environment `{environment}` needs {what}, and the evaluator has none of its own",
+        "bring it in `base_image_sidecar`, or choose an environment reached over the network",
+    ),
     # The files that the keys name.
     "MOR300": _error(
         "{what} `{path}` does not exist",

@@ -30,6 +30,8 @@ def _paths(build: ModeA | ModeB) -> Iterator[tuple[Place, str]]:
     if isinstance(build, ModeB):
         if build.inner_task is not None:
             yield ("inner_task",), build.inner_task
+        if build.harbor.environment_project is not None:
+            yield ("harbor", "environment_project"), build.harbor.environment_project
         for split, path in build.partition_files:
             yield ("partition_files", split), path
         return

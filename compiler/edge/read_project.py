@@ -81,14 +81,26 @@ def _read_b(build: ModeB, root: Path, spool: IO[bytes] | None, found: Found) -> 
     hidden = HiddenText()
     data = read_partition(build, root, hidden, found)
     inner, names = read_inner_tasks(build, root, found)
+    environments = _read_environments(build, root, found)
     return Inputs(
         build=build,
         baseline=_read_baseline(build, root, hidden, spool, found),
         data=data,
         inner=inner,
         inner_tasks=names,
+        environments=environments,
         template=_read_template(build, root, found),
     )
+
+
+def _read_environments(build: ModeB, root: Path, found: Found) -> tuple[SourceFile, ...]:
+    path = build.harbor.environment_project
+    if path is None:
+        return ()
+    place = build.places.value("harbor", "environment_project")
+    what = "the folder of the environment's module"
+    folder = find_path(build, place, path, what, root, found, folder=True)
+    return () if folder is None else list_files(folder, place, found)
 
 
 def _read_baseline(

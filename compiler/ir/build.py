@@ -242,11 +242,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NestedHarbor:
-    """How the nested Harbor runs a candidate."""
+    """How the nested Harbor runs a candidate.
+
+    ``environment_project`` is the folder, as written, that holds the environment's module.
+    """
 
     agent_import_path: str
     task_source: str | None
     environment: str
+    environment_project: str | None
     model: str | None
     n_attempts: int
     retry: Retry

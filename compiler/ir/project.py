@@ -88,7 +88,8 @@ class Inputs:
     """What was found of a build's inputs; what was not found was complained about.
 
     ``scorer_source`` is the scorer's module, (path, bytes). ``inner`` has the files of the inner
-    tasks, ``inner_tasks`` the names of their folders. ``template`` is the instruction template.
+    tasks, ``inner_tasks`` the names of their folders, ``environments`` the files of the folder that
+    holds the nested environment's module. ``template`` is the instruction template.
     """
 
     build: ModeA | ModeB
@@ -99,6 +100,7 @@ class Inputs:
     requirements: SourceFile | None = None
     inner: tuple[SourceFile, ...] = ()
     inner_tasks: tuple[str, ...] = ()
+    environments: tuple[SourceFile, ...] = ()
     template: str | None = None
 
 

@@ -14,6 +14,7 @@ class Trust(StrEnum):
     UNTRUSTED = "untrusted"
     TRUSTED = "trusted"
     RUNS_UNTRUSTED = "runs untrusted code"
+    DECLARED = "as its definition declares"
 
 
 class Condition(StrEnum):
@@ -21,6 +22,7 @@ class Condition(StrEnum):
 
     STARTED = "service_started"
     HEALTHY = "service_healthy"
+    DONE = "service_completed_successfully"
 
 
 class Asset(StrEnum):
@@ -35,11 +37,21 @@ class Asset(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
-    """An environment variable; ``value`` None means: required from the caller's environment."""
+class FromCaller:
+    """A part of a value that the caller's environment has in the variable ``name``."""
 
     name: str
-    value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """An environment variable; ``value`` None means: required from the caller's environment.
+
+    A tuple is text, in pieces, around what the caller's environment has.
+    """
+
+    name: str
+    value: str | tuple[str | FromCaller, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +59,14 @@ class Mount:
     """A named volume in a container."""
 
     volume: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Socket:
+    """The socket of the host's Docker engine in a container: whoever has it is root on the host."""
+
     target: str
     read_only: bool = False
 
@@ -75,32 +95,51 @@ class Healthcheck:
 class Service:
     """A container of the task. No network at all is an empty ``networks``.
 
-    ``image`` has what its image holds of the assets. ``capabilities`` None leaves the engine's own;
-    a tuple means: all dropped but these.
+    It is built from ``dockerfile``, or ``pulled`` names its image. ``image`` has what its image
+    holds of the assets. ``capabilities`` None leaves the engine's own, but for ``cap_drop`` and
+    ``cap_add``; a tuple means: all dropped but these. ``aliases`` are further names on each of its
+    networks. ``entrypoint``, ``command`` and ``user`` None leave the image's own. ``stop_seconds``
+    is how long it may take to end, None the engine's own 10. ``gpus`` is ``all``, a count, or ids
+    of devices.
     """
 
     name: str
     role: str
     trust: Trust
-    dockerfile: str
+    dockerfile: str | None
     image: tuple[Asset, ...]
     networks: tuple[str, ...]
     resources: Resources
+    pulled: str | None = None
+    aliases: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    user: str | None = None
+    init: bool = True
+    sysctls: tuple[tuple[str, str], ...] = ()
+    gpus: str | int | tuple[str, ...] | None = None
     environment: tuple[Variable, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    socket: Socket | None = None
     tmpfs: tuple[Tmpfs, ...] = ()
     capabilities: tuple[str, ...] | None = None
+    cap_drop: tuple[str, ...] = ()
+    cap_add: tuple[str, ...] = ()
     read_only: bool = False
     healthcheck: Healthcheck | None = None
+    stop_seconds: float | None = None
     depends_on: tuple[tuple[str, Condition], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A network; an internal one leads nowhere else."""
+    """A network; an internal one leads nowhere else. ``existing`` is the name of one that the
+    engine has already, and that is joined."""
 
     name: str
     internal: bool
+    existing: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +169,20 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskPlan:
-    """The whole task; services, networks and volumes in the order in which they are written."""
+class Plan:
+    """Services, networks and volumes in the order in which they are written."""
 
     services: tuple[Service, ...]
     networks: tuple[Network, ...]
     volumes: tuple[Volume, ...]
-    timeouts: Timeouts
 
     def service(self, name: str) -> Service:
         """The service of that name; KeyError without one."""
         return {service.name: service for service in self.services}[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPlan(Plan):
+    """The plan of a whole Harbor task."""
+
+    timeouts: Timeouts

@@ -30,6 +30,7 @@ from compiler.ir.build import (
     Target,
     Workbench,
 )
+from compiler.ir.environments import requirement_for
 from compiler.surface.build_file import (
     BuildFile,
     HarborEntry,
@@ -55,7 +56,6 @@ MIN_SAMPLES: Final = {Access.VIEWABLE: 1, Access.NON_VIEWABLE: 5, Access.NO_ACCE
 NESTED_ENVIRONMENT: Final = "modal"
 NESTED_ATTEMPTS: Final = 1
 NESTED_RETRIES: Final = 2
-NESTED_REQUIREMENT: Final = "harbor==0.24.0"
 WAIT_MULTIPLIER: Final = 1.0
 MIN_WAIT: Final = 1.0
 MAX_WAIT: Final = 60.0
@@ -131,10 +131,12 @@ def _fill_b(mode: ModeBEntry, common: dict[str, Any]) -> ModeB:
 
 
 def _fill_harbor(entry: HarborEntry) -> NestedHarbor:
+    environment = entry.environment or NESTED_ENVIRONMENT
     return NestedHarbor(
         agent_import_path=entry.agent_import_path,
         task_source=entry.task_source,
-        environment=entry.environment or NESTED_ENVIRONMENT,
+        environment=environment,
+        environment_project=entry.environment_project,
         model=entry.model,
         n_attempts=_or(entry.n_attempts, NESTED_ATTEMPTS),
         retry=Retry(
@@ -147,7 +149,7 @@ def _fill_harbor(entry: HarborEntry) -> NestedHarbor:
         ),
         reward_key=entry.reward_key,
         aggregate=Aggregate(entry.aggregate_attempts or Aggregate.MEAN),
-        requirement=entry.requirement or NESTED_REQUIREMENT,
+        requirement=entry.requirement or requirement_for(environment),
         extra_args=entry.extra_args,
     )
 

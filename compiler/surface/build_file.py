@@ -90,6 +90,7 @@ class HarborEntry:
     agent_import_path: str
     task_source: str | None
     environment: str | None
+    environment_project: str | None
     model: str | None
     n_attempts: int | None
     max_retries: int | None

@@ -191,6 +191,7 @@ def _decode_harbor(data: _Data, seconds: _Seconds) -> HarborEntry:
         agent_import_path=data["agent_import_path"],
         task_source=data.get("task_source"),
         environment=data.get("environment"),
+        environment_project=data.get("environment_project"),
         model=data.get("model"),
         n_attempts=data.get("n_attempts"),
         max_retries=data.get("max_retries"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from compiler import resources
-from compiler.output.file_set import FILE_MODE, Copied, File, make_file
+from compiler.output.file_set import FILE_MODE, PROGRAM_MODE, Copied, File, make_file
 
 FOLDER: Final = "environment/runtime"
 TASK_PARTS: Final = ("baseline", "client", "evaluator", "report", "runner")
@@ -17,5 +17,6 @@ def copy_runtime(parts: tuple[str, ...] = TASK_PARTS) -> dict[str, File]:
     for part in parts:
         for source in resources.runtime_files(part):
             path = f"{FOLDER}/{part}/{source.relative_to(resources.runtime() / part).as_posix()}"
-            files[path] = File(content=Copied(str(source)), mode=FILE_MODE)
+            mode = FILE_MODE if source.suffix else PROGRAM_MODE
+            files[path] = File(content=Copied(str(source)), mode=mode)
     return files

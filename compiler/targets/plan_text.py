@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from compiler.ir.task_plan import Bound, Service, TaskPlan, Variable
+from compiler.ir.task_plan import Bound, FromCaller, Service, TaskPlan, Variable
 
 
 def describe_plan(name: str, plan: TaskPlan) -> dict[str, Any]:
@@ -28,13 +28,11 @@ def _describe_service(service: Service) -> dict[str, Any]:
         "trust": service.trust.value,
         "role": service.role,
         "dockerfile": service.dockerfile,
+        "image": service.pulled,
         "networks": list(service.networks),
-        "environment": [
-            {"name": v.name, "from": "caller"}
-            if v.value is None
-            else {"name": v.name, "value": v.value}
-            for v in service.environment
-        ],
+        "aliases": list(service.aliases),
+        "docker_socket": service.socket is not None,
+        "environment": [_describe_variable(v) for v in service.environment],
         "mounts": [
             {"volume": m.volume, "target": m.target, "read_only": m.read_only}
             for m in service.mounts
@@ -51,6 +49,16 @@ def _describe_service(service: Service) -> dict[str, Any]:
         },
         "waits_for": {peer: condition.value for peer, condition in service.depends_on},
     }
+
+
+def _describe_variable(variable: Variable) -> dict[str, Any]:
+    value = variable.value
+    if value is None:
+        return {"name": variable.name, "from": "caller"}
+    if isinstance(value, str):
+        return {"name": variable.name, "value": value}
+    callers = [part.name for part in value if isinstance(part, FromCaller)]
+    return {"name": variable.name, "from": "caller", "variables": callers}
 
 
 def _bounds(plan: TaskPlan) -> Iterator[tuple[str, Bound]]:
@@ -79,12 +87,18 @@ def render_plan(name: str, plan: TaskPlan) -> str:
 def _service_lines(service: Service) -> Iterator[str]:
     yield f"{service.name}: {service.trust.value}"
     yield f"  {service.role}"
+    if service.pulled is not None:
+        yield f"  image        {service.pulled}"
     yield f"  networks     {', '.join(service.networks) or 'none'}"
+    if service.aliases:
+        yield f"  also called  {', '.join(service.aliases)}"
     for variable in service.environment:
         yield f"  variable     {_shown(variable)}"
     for mount in service.mounts:
         how = ", read-only" if mount.read_only else ""
         yield f"  mount        {mount.volume} at {mount.target}{how}"
+    if service.socket is not None:
+        yield "  mount        the socket of the host's Docker: it is root on the host"
     for tmpfs in service.tmpfs:
         yield f"  memory disk  {tmpfs.target}, {tmpfs.size // 2**20} MiB"
     if service.capabilities is not None:
@@ -100,7 +114,10 @@ def _service_lines(service: Service) -> Iterator[str]:
 def _shown(variable: Variable) -> str:
     if variable.value is None:
         return f"{variable.name}, from the environment of harbor"
-    return f"{variable.name}={variable.value!r}"
+    if isinstance(variable.value, str):
+        return f"{variable.name}={variable.value!r}"
+    shown = "".join(p if isinstance(p, str) else f"${{{p.name}}}" for p in variable.value)
+    return f"{variable.name}={shown!r}, with what the environment of harbor has"
 
 
 def _resource_lines(service: Service) -> Iterator[str]:

@@ -17,7 +17,7 @@ from compiler.ir.project import Project, complete
 from compiler.ir.task_plan import Asset, Mount, Network, Service, TaskPlan, Variable
 from compiler.passes.lower_task import lower_task
 from tests.fixture_cases import OK, list_cases
-from tests.projects import project_of, write_project, write_project_b
+from tests.projects import MODE_B, project_of, write_project, write_project_b
 
 SECRETS = [{"name": "JUDGE_KEY"}, {"name": "MODEL_KEY", "to": "candidate"}]
 
@@ -64,7 +64,7 @@ def test_the_plan_of_every_case_has_no_way(case: str) -> None:
 
 
 def test_the_plan_of_mode_b_has_no_way(tmp_path: Path) -> None:
-    made = project_of(write_project_b(tmp_path, {"secrets": SECRETS}))
+    made = project_of(write_project_b(tmp_path, {"secrets": [*SECRETS, *MODE_B["secrets"]]}))
     assert list(check_trust_boundary(made.build, lower_task(made))) == []
     broken = change(lower_task(made), contracts.MAIN, lambda s: joining(s, "providers"))
     (found,) = check_trust_boundary(made.build, broken)

@@ -38,6 +38,7 @@ LOOKS = (*FINDERS, "labels")
 METERED_RUNS, METERED_ROWS = 7, 5
 RUNS, HIDDEN_RUNS = 6, 8
 SAMPLE_SECONDS = 8
+TREE_BYTES = 64 << 20
 # A scorer that trusts what it is given: it breaks on all that JSON can be.
 NAIVE = """\
 import json
@@ -88,11 +89,16 @@ def _row(sample: str, question: str) -> dict[str, Any]:
 
 
 def shrink(task: Path) -> None:
-    """Smaller disks in the runner, that filling them costs little."""
+    """Smaller disks and trees, that filling the one and bombing the other costs little."""
     compose = task / "environment/docker-compose.yaml"
     text = compose.read_text(encoding="utf-8")
     assert len(re.findall(r"slots/\d+:[^\n]*size=\d+", text)) == 4
     compose.write_text(re.sub(r"((?:slots/\d+|/tmp):[^\n]*size=)\d+", r"\g<1>33554432", text))
+    for part in ("evaluator", "runner"):
+        path = task / f"environment/{part}/plan.json"
+        plan = json.loads(path.read_bytes())
+        plan["limits"]["tree_bytes"] = TREE_BYTES
+        path.write_text(json.dumps(plan))
 
 
 def targets(project: Project) -> bytes:

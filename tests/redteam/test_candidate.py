@@ -102,7 +102,7 @@ class Session:
     before: float
     attack: dict[str, Any]
     after: dict[str, Any]
-    ledger: dict[str, Any]
+    ledgers: tuple[dict[str, Any], dict[str, Any]]
 
     def details(self, document: dict[str, Any]) -> dict[str, dict[str, Any]]:
         return {detail["id"]: detail for detail in document["result"]["details"]}
@@ -126,9 +126,8 @@ def session(arena: Project) -> Session:
     attack = run_samples(arena, (*REPORTS, *FAULTS, *OUTPUTS))
     workshop.commit(arena, {"README.md": b"another tree\n"}, "Look for what is left")
     after = run_samples(arena, LOOKS)
-    ledger = read_ledger(arena)
-    assert started["charges"]["validation"][2] == 0
-    return Session(before=before, attack=attack, after=after, ledger=ledger)
+    ledgers = (started, read_ledger(arena))
+    return Session(before=before, attack=attack, after=after, ledgers=ledgers)
 
 
 @docker
@@ -161,16 +160,21 @@ def test_the_evaluation_counts_every_sample_against_the_candidate(session: Sessi
     assert (result["score"], result["lost"]) == (0.0, 0)
     assert result["samples"] == len((*REPORTS, *FAULTS, *OUTPUTS))
     assert result["scored"] + result["failed"] == result["samples"]
-    runs, samples, refunds = session.ledger["charges"]["train"]
-    assert (runs, samples, refunds) == (2, result["samples"] + len(LOOKS), 0)
-    assert session.ledger["charges"]["validation"][2] == 0
-    assert session.ledger["jobs"][1] == 0
+    before, after = (ledger["charges"] for ledger in session.ledgers)
+    spent = [
+        now - then for then, now in zip(before.get("train", (0, 0, 0)), after["train"], strict=True)
+    ]
+    assert spent == [2, result["samples"] + len(LOOKS), 0]
+    assert after["validation"][2] == 0
+    assert session.ledgers[1]["jobs"][1] == 0
 
 
 @docker
 def test_leaving_was_tried(session: Session) -> None:
     """The control of the next one: places that outlive a sample's program took what it left."""
-    left = session.details(session.attack)["leave"]["output"]
+    detail = session.details(session.attack)["leave"]
+    assert detail["error"] is None, detail
+    left = detail["output"]
     done = {place for place, end in left.items() if end == "done"}
     assert done >= {"/tmp", "/dev/shm", "segment", "site"}, left
     # Made, though what is made there cannot be written like a file.

@@ -21,7 +21,8 @@ SCHEMA: Final = resources.schema("build")
 # Keys whose default another key decides, or that leave something out: described in words.
 NO_DEFAULT: Final = {
     "agent_repo", "agent_ref", "description", "instruction_template", "scorer_requirements",
-    "harbor.task_source", "harbor.model", "harbor.reward_key", "inner_task",
+    "harbor.task_source", "harbor.environment_project", "harbor.requirement", "harbor.model",
+    "harbor.reward_key", "inner_task",
     "splits[].min_samples", "budgets[].total_run_budget", "budgets[].total_sample_budget",
     "budgets[].max_samples_per_run", "runner.base_image", "verifier_timeout",
     "resources.main.cpus", "resources.main.memory", "resources.main.pids",
@@ -38,6 +39,7 @@ MODE_B: Final = {
     "harbor": {"agent_import_path": "package.module:Class"},
     "inner_task": "tasks",
     "partition": {split: [split] for split in ("train", "validation", "test")},
+    "secrets": ["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"],
     **dict.fromkeys(("dataset", "input_fields", "command", "task_project", "task_module")),
 }
 
@@ -139,9 +141,8 @@ def another(path: Key, default: object) -> object:
         return path[-1] != "submit_enabled"
     if isinstance(default, (int, float)):
         return default + 1
-    return {"requirement": "harbor==0.25.0"}.get(
-        path[-1], "59s" if "imum" in str(form) else "other"
-    )
+    known = {"environment": "docker"}
+    return known.get(path[-1], "59s" if "imum" in str(form) else "other")
 
 
 def test_each_optional_value_has_a_default_or_a_reason() -> None:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compiler.ir.task_plan import FromCaller
 from compiler.passes.lower_task import lower_task
 from compiler.targets.compose.lower import lower_compose
-from compiler.targets.compose.model import ComposeValue, FromCaller
+from compiler.targets.compose.model import ComposeValue, Joined
 from compiler.targets.compose.render import render_compose, render_yaml
 from tests.projects import project_of, write_project
 
@@ -106,10 +107,15 @@ def test_the_order_of_keys_is_kept() -> None:
 
 
 def test_a_required_variable_is_the_only_interpolation() -> None:
-    text = render_compose({"environment": {"KEY": FromCaller("KEY"), "OTHER": "${KEY}"}})
+    text = render_compose({"environment": {"KEY": FromCaller(name="KEY"), "OTHER": "${KEY}"}})
     loaded = load(text, "1.2")["environment"]
     assert loaded["KEY"] == "${KEY:?set KEY in the environment of harbor}"
     assert loaded["OTHER"] == "$${KEY}"
+
+
+def test_a_required_variable_stands_within_literal_text() -> None:
+    text = render_compose({"URL": Joined(("$x://u:", FromCaller(name="KEY"), "@h"))})
+    assert load(text, "1.2")["URL"] == "$$x://u:${KEY:?set KEY in the environment of harbor}@h"
 
 
 def test_shared_values_become_no_anchors() -> None:

@@ -30,6 +30,7 @@ from .system import (
     prctl,
     shared_folders,
 )
+from .users import choose_base
 
 SPARE_CONNECTIONS = 32
 END_SECONDS = 5.0
@@ -52,8 +53,9 @@ def serve(plan: Plan) -> None:
 
 def prepare(plan: Plan) -> Ground:
     """Takes over the folders and clears what an earlier daemon may have left in them."""
-    slots = make_slots(plan.slots, plan.uid_base)
-    setup = make_setup_slot(f"{plan.candidates}/{SETUP}", plan.uid_base, len(slots))
+    base = choose_base(plan.uid_base)
+    slots = make_slots(plan.slots, base)
+    setup = make_setup_slot(f"{plan.candidates}/{SETUP}", base, len(slots))
     for slot in slots:
         own_folder(slot.path, SLOT_MODE)
     store = Store(plan.candidates, plan.limits.tree_bytes)

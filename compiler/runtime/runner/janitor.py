@@ -10,6 +10,7 @@ and waits as root: no sample can use up what it needs, and its start costs no ti
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -28,6 +29,8 @@ from .wipe import OPEN_FOLDER, Wipe
 WIPE_SECONDS = 120.0
 # How often foreign owners of left files are sent to take them away.
 ROUNDS = 4
+# How long an owner whose sample still runs, and may put back what is removed, is waited for.
+PEACEFUL_SECONDS = 2.0
 
 
 class UncleanError(Exception):
@@ -48,6 +51,8 @@ class Order:
     """What a janitor does, in this order; the shared folders are always swept."""
 
     kill: bool = True
+    # How long removing may take.
+    seconds: float = WIPE_SECONDS
     # Most bytes of an output that is read; None: no output is looked at.
     output_bytes: int | None = None
     # Folders of the user that are emptied.
@@ -89,12 +94,23 @@ def tidy(ground: Ground, slot: Slot, order: Order, janitor: Janitor | None = Non
         if not report.foreign:
             return first
         for owner in _owners(ground, slot, report.foreign):
-            # Who keeps filling another slot's folders forfeits its own sample.
-            Janitor(ground, owner).obey(Order(kill=turn > 0, kernel_objects=False))
+            _send(ground, owner, peaceful=turn == 0)
         report = Janitor(ground, slot).obey(again)
     if report.foreign:
         raise UncleanError(f"users {sorted(report.foreign)} hold files of {slot.name}")
     return first
+
+
+def _send(ground: Ground, owner: Slot, peaceful: bool) -> None:
+    """Has the owner take its files away. At first its sample may go on, and be in the way; who
+    keeps filling another slot's folders forfeits its own sample.
+    """
+    if not peaceful:
+        Janitor(ground, owner).obey(Order(kernel_objects=False))
+        return
+    order = Order(kill=False, seconds=PEACEFUL_SECONDS, kernel_objects=False)
+    with contextlib.suppress(UncleanError):
+        Janitor(ground, owner).obey(order)
 
 
 def _carry_out(ground: Ground, slot: Slot, order: Order, janitor: Janitor | None) -> Report:
@@ -224,7 +240,7 @@ def _read_order(orders: int) -> Order | None:
 
 
 def _obey(ground: Ground, slot: Slot, order: Order) -> Report:
-    deadline = time.monotonic() + WIPE_SECONDS
+    deadline = time.monotonic() + order.seconds
     if order.kill:
         end_processes(slot.uid, deadline)
     output = Output(state="missing", data=b"")

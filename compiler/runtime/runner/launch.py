@@ -89,7 +89,7 @@ def _stream(slot: Slot) -> tuple[int, int]:
 
 def _become_sample(plan: Plan, slot: Slot, workspace: str, streams: tuple[int, int]) -> None:
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.setsid()

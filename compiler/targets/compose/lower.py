@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from compiler import contracts
 from compiler.ir.build import Resources
-from compiler.ir.task_plan import Healthcheck, Mount, Network, Service, TaskPlan, Tmpfs, Variable
-from compiler.targets.compose.model import ComposeValue, FromCaller
+from compiler.ir.task_plan import (
+    FromCaller,
+    Healthcheck,
+    Mount,
+    Network,
+    Plan,
+    Service,
+    Socket,
+    Tmpfs,
+    Variable,
+)
+from compiler.targets.compose.model import ComposeValue, Joined
 
 
-def lower_compose(plan: TaskPlan) -> dict[str, ComposeValue]:
+def lower_compose(plan: Plan) -> dict[str, ComposeValue]:
     """The whole Compose file; Harbor lays its own files under and over it."""
     return {
         "services": {service.name: _lower_service(service) for service in plan.services},
@@ -18,28 +29,64 @@ def lower_compose(plan: TaskPlan) -> dict[str, ComposeValue]:
 
 def _lower_service(service: Service) -> ComposeValue:
     lowered: dict[str, ComposeValue] = {
-        "build": {"context": ".", "dockerfile": service.dockerfile},
-        "init": True,
+        **_lower_process(service),
+        "init": service.init,
         "security_opt": ["no-new-privileges:true"],
+        **_lower_capabilities(service),
     }
-    if service.capabilities is not None:
-        lowered["cap_drop"] = ["ALL"]
-        if service.capabilities:
-            lowered["cap_add"] = list(service.capabilities)
     if service.read_only:
         lowered["read_only"] = True
+    if service.labels:
+        lowered["labels"] = dict(service.labels)
+    if service.sysctls:
+        lowered["sysctls"] = dict(service.sysctls)
     lowered |= _lower_resources(service.resources)
+    if service.gpus is not None:
+        lowered["deploy"] = _lower_gpus(service.gpus)
     lowered |= _lower_networks(service)
     if service.environment:
         lowered["environment"] = {v.name: _lower_variable(v) for v in service.environment}
     lowered |= _lower_storage(service)
     if service.healthcheck:
         lowered["healthcheck"] = _lower_healthcheck(service.healthcheck)
+    if service.stop_seconds is not None:
+        lowered["stop_grace_period"] = f"{service.stop_seconds:g}s"
     if service.depends_on:
         lowered["depends_on"] = {
             name: {"condition": condition.value} for name, condition in service.depends_on
         }
     return lowered
+
+
+def _lower_process(service: Service) -> dict[str, ComposeValue]:
+    lowered: dict[str, ComposeValue] = {}
+    if service.dockerfile is not None:
+        lowered["build"] = {"context": ".", "dockerfile": service.dockerfile}
+    if service.pulled is not None:
+        lowered["image"] = service.pulled
+    if service.entrypoint is not None:
+        lowered["entrypoint"] = list(service.entrypoint)
+    if service.command is not None:
+        lowered["command"] = list(service.command)
+    if service.user is not None:
+        lowered["user"] = service.user
+    return lowered
+
+
+def _lower_capabilities(service: Service) -> dict[str, ComposeValue]:
+    own = service.capabilities
+    drop, add = (service.cap_drop, service.cap_add) if own is None else (("ALL",), own)
+    lowered = {"cap_drop": drop, "cap_add": add}
+    return {key: list(names) for key, names in lowered.items() if names}
+
+
+def _lower_gpus(gpus: str | int | tuple[str, ...]) -> ComposeValue:
+    """https://docs.docker.com/reference/compose-file/deploy/#devices"""
+    chosen: dict[str, ComposeValue] = (
+        {"device_ids": list(gpus)} if isinstance(gpus, tuple) else {"count": gpus}
+    )
+    device: ComposeValue = {"driver": "nvidia", **chosen, "capabilities": ["gpu"]}
+    return {"resources": {"reservations": {"devices": [device]}}}
 
 
 def _lower_resources(resources: Resources) -> dict[str, ComposeValue]:
@@ -54,21 +101,34 @@ def _lower_resources(resources: Resources) -> dict[str, ComposeValue]:
 
 
 def _lower_networks(service: Service) -> dict[str, ComposeValue]:
-    return {"networks": list(service.networks)} if service.networks else {"network_mode": "none"}
+    if not service.networks:
+        return {"network_mode": "none"}
+    if not service.aliases:
+        return {"networks": list(service.networks)}
+    return {"networks": {n: {"aliases": list(service.aliases)} for n in service.networks}}
 
 
 def _lower_network(network: Network) -> ComposeValue:
+    if network.existing is not None:
+        return {"name": network.existing, "external": True}
     return {"internal": True} if network.internal else {}
 
 
 def _lower_variable(variable: Variable) -> ComposeValue:
-    return FromCaller(variable.name) if variable.value is None else variable.value
+    if variable.value is None:
+        return FromCaller(name=variable.name)
+    if isinstance(variable.value, str):
+        return variable.value
+    return Joined(variable.value)
 
 
 def _lower_storage(service: Service) -> dict[str, ComposeValue]:
     lowered: dict[str, ComposeValue] = {}
-    if service.mounts:
-        lowered["volumes"] = [_lower_mount(mount) for mount in service.mounts]
+    mounts = [_lower_mount(mount) for mount in service.mounts]
+    if service.socket is not None:
+        mounts.append(_lower_socket(service.socket))
+    if mounts:
+        lowered["volumes"] = mounts
     if service.tmpfs:
         lowered["tmpfs"] = [_lower_tmpfs(tmpfs) for tmpfs in service.tmpfs]
     return lowered
@@ -81,6 +141,15 @@ def _lower_mount(mount: Mount) -> ComposeValue:
         "target": mount.target,
     }
     return lowered | {"read_only": True} if mount.read_only else lowered
+
+
+def _lower_socket(socket: Socket) -> ComposeValue:
+    lowered: dict[str, ComposeValue] = {
+        "type": "bind",
+        "source": contracts.DOCKER_SOCKET,
+        "target": socket.target,
+    }
+    return lowered | {"read_only": True} if socket.read_only else lowered
 
 
 def _lower_tmpfs(tmpfs: Tmpfs) -> ComposeValue:

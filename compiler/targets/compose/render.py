@@ -6,7 +6,8 @@ import sys
 from io import StringIO
 from typing import Any, Final
 
-from compiler.targets.compose.model import ComposeValue, FromCaller
+from compiler.ir.task_plan import FromCaller
+from compiler.targets.compose.model import ComposeValue, Joined
 
 HEADER: Final = "# Written by `mooring compile`. Change the build file and compile again.\n"
 _PLAIN_FIRST: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/.")
@@ -62,6 +63,8 @@ def _is_plain(text: str) -> bool:
 def _escaped(value: ComposeValue) -> Any:
     if isinstance(value, FromCaller):
         return f"${{{value.name}:?set {value.name} in the environment of harbor}}"
+    if isinstance(value, Joined):
+        return "".join(_escaped(part) for part in value.parts)
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, list):

@@ -45,6 +45,7 @@ def render_evaluator(project: Project) -> str:
         harbor=build.harbor.requirement if isinstance(build, ModeB) else "",
         cases=contracts.CASES,
         inner_tasks=contracts.INNER_TASKS if nested and project.inputs.inner else "",
+        environments=contracts.NESTED_ENVIRONMENTS if project.inputs.environments else "",
         command=contracts.COMMAND,
         runtime=contracts.RUNTIME,
         baseline=contracts.BASELINE,

@@ -100,6 +100,8 @@ def _render_evaluator(project: Project) -> dict[str, File]:
         files[f"{folder}/scorer/{source.path}"] = copy_file(source)
     for source in project.inputs.inner:
         files[f"{folder}/inner/{source.path}"] = copy_file(source)
+    for source in project.inputs.environments:
+        files[f"{folder}/environments/{source.path}"] = copy_file(source)
     if project.inputs.requirements is not None:
         files[f"{folder}/scorer-requirements.txt"] = copy_file(project.inputs.requirements)
     return files

@@ -102,9 +102,12 @@ def _lower_paths(build: ModeA | ModeB) -> dict[str, Any]:
             "scorer": contracts.SCORER,
             "scorer_python": f"{contracts.SCORER_VENV}/bin/python",
         }
+    project = build.harbor.environment_project
+    environments = None if project is None else contracts.NESTED_ENVIRONMENTS
     return common | {
         "cases": contracts.CASES,
         "inner_tasks": None if build.inner_task is None else contracts.INNER_TASKS,
+        "environments": environments,
         "harbor": f"{contracts.NESTED_VENV}/bin/harbor",
     }
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from compiler.runtime.runner import frames
+from compiler.runtime.runner.users import choose_base
 
 RUNNER = Path(frames.__file__).parent
 # As the container: these four capabilities and no way to others.
@@ -122,9 +123,13 @@ class Box:
         """One sample of a candidate that is this Python script."""
         return self.connect().sample(self.put({"solve.py": script}), **fields)
 
+    @property
+    def first_uid(self) -> int:
+        """Of the block that a daemon in this process namespace takes."""
+        return choose_base(int(self.plan["uid_base"]))
+
     def uids(self) -> range:
-        base = int(self.plan["uid_base"])
-        return range(base, base + 2 * len(self.plan["slots"]) + 2)
+        return range(self.first_uid, self.first_uid + 2 * len(self.plan["slots"]) + 2)
 
     def handlers(self) -> list[int]:
         return children(self.process.pid)

@@ -118,7 +118,7 @@ def test_the_next_sample_clears_up_after_a_killed_handler(box: Box) -> None:
     assert not is_clean(box)
     script = HEAD + "print(os.getuid(), os.listdir(home), [n for n in os.listdir('/tmp') if "
     answer, _ = box.run(script + "n == 'left-%d' % os.getuid()])")
-    assert answer["stdout"] == f"{box.plan['uid_base']} [] []\n"
+    assert answer["stdout"] == f"{box.first_uid} [] []\n"
     wait_until(lambda: is_clean(box))
 
 
@@ -143,14 +143,14 @@ def test_what_cannot_be_wiped_is_never_passed_over(box: Box) -> None:
         assert (answer["ok"], answer["error"]["code"]) == (False, "internal")
         if slot == 0:
             # The other slot serves on.
-            assert client.sample(tree)[0]["stdout"] == f"{box.plan['uid_base'] + 1}\n"
+            assert client.sample(tree)[0]["stdout"] == f"{box.first_uid + 1}\n"
     answer = box.connect().sample(tree)[0]
     assert (answer["ok"], answer["error"]["code"]) == (False, "internal")
     assert "slot 0" in answer["error"]["message"]
     assert "slot 1" in answer["error"]["message"]
     for folder in ends:
         shutil.rmtree(folder)
-    assert box.connect().sample(tree)[0]["stdout"] == f"{box.plan['uid_base']}\n"
+    assert box.connect().sample(tree)[0]["stdout"] == f"{box.first_uid}\n"
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ found = {
 for stream in ('/dev/stdout', '/dev/stderr'): open(stream, 'w').write('opened')
 """,
     )
-    plan, uid = shared_box.plan, int(shared_box.plan["uid_base"])
+    plan, uid = shared_box.plan, shared_box.first_uid
     slot = plan["slots"][0]
     home = f"{slot}/work"
     assert found["environment"] == {**plan["environment"], "HOME": home, "TMPDIR": home}

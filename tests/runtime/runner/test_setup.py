@@ -66,7 +66,7 @@ def place_of(box: Box, tar: bytes) -> Path:
 
 
 def setup_uid(box: Box) -> int:
-    return int(box.plan["uid_base"]) + 2 * len(box.plan["slots"])
+    return box.first_uid + 2 * len(box.plan["slots"])
 
 
 def put_ok(box: Box, tar: bytes) -> str:
@@ -265,7 +265,7 @@ def test_a_client_that_leaves_while_another_one_has_the_turn(box: Box) -> None:
 def test_a_killed_handler_leaves_nothing_that_counts(box: Box) -> None:
     tar = candidate(
         """
-os.fork(); os.makedirs('a/b/c'); open('a/b/c/d', 'w'); os.chmod('a/b', 0); os.chmod('.', 0o777)
+os.makedirs('a/b/c'); open('a/b/c/d', 'w'); os.chmod('a/b', 0); os.chmod('.', 0o777); os.fork()
 open(home + '/here', 'w'); time.sleep(0 if os.path.exists('/tmp/setup-second') else 60)
 """,
         "print('ran')",

@@ -1,0 +1,26 @@
+"""The question to the person at the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+YES = frozenset({"y", "yes"})
+
+
+def find_asker(*, allowed: bool) -> Callable[[Sequence[str]], bool] | None:
+    """Who can be asked: nobody without a terminal at both ends, or where prompts are forbidden."""
+    if not allowed or not sys.stdin.isatty() or not sys.stderr.isatty():
+        return None
+    return ask
+
+
+def ask(lines: Sequence[str]) -> bool:
+    """Shows the lines and waits; only a plain yes is one, and the end of input is a no."""
+    for line in lines:
+        print(line, file=sys.stderr)
+    print("Start it, with all of this? [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        print(file=sys.stderr)
+    return answer.strip().lower() in YES

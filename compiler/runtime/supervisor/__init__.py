@@ -1,0 +1,1 @@
+"""Gateways under s6: slots, boot reconciliation, and the commands inside the container."""
