@@ -7,15 +7,15 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
-from compiler import pipeline
+from compiler import contracts, pipeline
 from compiler.cli.progress import show_writes
 from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
-from compiler.edge.archive import open_spool
+from compiler.edge.archive import Tars, open_former, open_spool
 from compiler.edge.read_project import read_build_file, read_inputs
 from compiler.ir.build import Bare, ModeA, ModeB
 from compiler.output.file_set import FileSet
@@ -99,13 +99,13 @@ def _parse_param(text: str) -> tuple[str, str]:
 class Outcome:
     """A compilation without errors; ``compiled`` is None for a build without a task.
 
-    ``spool`` is here to stay open as long as the files may be read.
+    ``tars`` are here to stay open as long as the files may be read.
     """
 
     name: str
     compiled: Compiled | None
     sources: dict[str, Path]
-    spool: IO[bytes] | None = None
+    tars: Tars
 
     @property
     def files(self) -> FileSet:
@@ -115,19 +115,19 @@ class Outcome:
 
 def compile_input(
     given: Input,
+    *,
     keep: Path | None = None,
+    former: Path | None = None,
     look: Callable[[FileSet], Iterable[Diagnostic]] | None = None,
 ) -> Outcome:
     """The compilation; on errors everything is printed and the command ends with code 2.
 
     With ``keep``, a folder or one to be, the files can be written: what is too large for memory is
-    kept on its disk meanwhile. ``look`` may have more to say about the files: all is printed once.
+    kept on its disk meanwhile. ``former`` is the folder that an earlier run wrote, from which what
+    is still right need not be made again. ``look`` may have more to say about the files: all is
+    printed once.
     """
-    spool = None
-    if keep is not None:
-        kept = click.get_current_context().with_resource(open_spool(keep))
-        spool = show_writes(kept, quiet=given.quiet)
-    read = _Reading(given=given, spool=spool)
+    read = _Reading(given=given, tars=_open_tars(given, keep, former))
     outcome = read.run()
     if outcome is not None and look is not None:
         read.found.extend(look(outcome.files))
@@ -137,12 +137,23 @@ def compile_input(
     return outcome
 
 
+def _open_tars(given: Input, keep: Path | None, former: Path | None) -> Tars:
+    """They are closed when the command ends."""
+    context = click.get_current_context()
+    spool = None if keep is None else context.with_resource(open_spool(keep))
+    old = None if former is None else open_former(former / contracts.BASELINE_TAR)
+    return Tars(
+        spool=None if spool is None else show_writes(spool, quiet=given.quiet),
+        former=None if old is None else context.with_resource(old),
+    )
+
+
 @dataclass
 class _Reading:
     """One walk from the file to the plan, collecting what there is to say on the way."""
 
     given: Input
-    spool: IO[bytes] | None
+    tars: Tars
     found: list[Diagnostic] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -158,12 +169,12 @@ class _Reading:
             return None
         sources = {"the build file": self.given.path}
         if isinstance(build, Bare):
-            return Outcome(name=build.name, compiled=None, sources=sources)
+            return Outcome(name=build.name, compiled=None, sources=sources, tars=self.tars)
         sources |= list_sources(build, self.given.path.parent)
         return self._compile(build, sources)
 
     def _compile(self, build: ModeA | ModeB, sources: dict[str, Path]) -> Outcome | None:
-        inputs, problems = read_inputs(build, self.given.path.parent, self.spool)
+        inputs, problems = read_inputs(build, self.given.path.parent, self.tars)
         self.found.extend((*problems, *pipeline.judge(inputs)))
         if has_errors(self.found):
             return None
@@ -172,7 +183,7 @@ class _Reading:
         if has_errors(self.found):
             return None
         compiled = pipeline.emit(project, plan)
-        return Outcome(name=build.name, compiled=compiled, sources=sources, spool=self.spool)
+        return Outcome(name=build.name, compiled=compiled, sources=sources, tars=self.tars)
 
 
 def show_diagnostics(found: Iterable[Diagnostic], texts: dict[str, str], given: Input) -> None:

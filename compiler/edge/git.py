@@ -6,10 +6,12 @@ count here, and importing it takes longer than a whole compilation.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,6 +46,8 @@ _OPTIONS = (
 )
 
 
+# So that git and its reader seldom wait for each other.
+_PIPE_BYTES = 1024 * 1024
 _OID = re.compile(r"[0-9a-f]{40,64}\Z")
 # What runs a program of the repository's when git compares a file with the index.
 _FILTERS = r"^filter\..*\.(clean|process|required)$"
@@ -312,8 +316,12 @@ def read_blobs(git_dir: str, blobs: Sequence[str]) -> Iterator[tuple[int, IO[byt
             stdin=wanted,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            bufsize=_PIPE_BYTES,
         ) as process:
             assert process.stdout is not None and process.stderr is not None
+            # Beyond what the system lets a user have, the pipe keeps its usual size.
+            with suppress(AttributeError, OSError):
+                fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             yield from _blobs(process.stdout, blobs)
             if process.wait():
                 raise GitFailed(
