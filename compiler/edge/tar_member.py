@@ -36,7 +36,9 @@ def take_member(tar: IO[bytes], entry: TreeEntry, object_format: str) -> tuple[b
     It is the entry's when every byte is what ``render_member`` makes of a content that has the
     entry's blob id.
     """
-    head = tar.read(len(_render_header(entry, 0)))
+    # Of a short name it is one block; the rest is seldom enough to ask.
+    usual = entry.mode != LINK and len(entry.path) <= _NAME.stop
+    head = tar.read(BLOCK if usual else len(_render_header(entry, 0)))
     last = head[-BLOCK:]
     if entry.mode == LINK:
         member, content = head, last[_TARGET].rstrip(b"\0")
@@ -54,22 +56,27 @@ def _render_header(entry: TreeEntry, size: int) -> bytes:
     """The header of a file, or of a link without its target."""
     if entry.mode == LINK or len(entry.path) > _NAME.stop or size >= _MOST_OCTAL:
         return _render_long(entry, size, b"")
-    header = bytearray(_blank_header(entry.mode == EXECUTABLE))
-    header[_NAME] = entry.path.ljust(_NAME.stop, b"\0")
-    header[_SIZE] = b"%011o\0" % size
-    # The sum is taken with its own field full of spaces, of which one stays.
-    header[_SUM] = b" " * 8
-    header[_SUM] = b"%06o\0 " % sum(header)
-    return bytes(header)
+    before, between, after, blank_sum = _blank_header(entry.mode == EXECUTABLE)
+    octal = b"%011o\0" % size
+    check = b"%06o\0 " % (blank_sum + sum(entry.path) + sum(octal))
+    name = entry.path.ljust(_NAME.stop, b"\0")
+    return b"".join((name, before, octal, between, check, after))
 
 
 @cache
-def _blank_header(executable: bool) -> bytes:
-    """What all headers of a mode have in common, from tarfile, which is slow to ask each time."""
+def _blank_header(executable: bool) -> tuple[bytes, bytes, bytes, int]:
+    """What all headers of a mode have in common, from tarfile, which is slow to ask each time.
+
+    The parts between name, size and sum, and what they and the sum's own field count in the sum:
+    it is taken with eight spaces there, of which one stays.
+    """
     import tarfile
 
     header: bytes = _tar_info(b"", 0o755 if executable else 0o644).tobuf(tarfile.GNU_FORMAT)
-    return header
+    before = header[_NAME.stop : _SIZE.start]
+    between = header[_SIZE.stop : _SUM.start]
+    after = header[_SUM.stop :]
+    return before, between, after, sum(before) + sum(between) + sum(after) + 8 * ord(" ")
 
 
 def _tar_info(path: bytes, mode: int) -> Any:
