@@ -12,7 +12,8 @@ export LITELLM_LOCAL_MODEL_COST_MAP := True
 
 BIN := .venv/bin
 JOBS ?= 2
-SCRIPTS := .ci/demo .ci/docker .ci/find-python .ci/make-venv .ci/run tests/docker/base-image
+SCRIPTS := .ci/demo .ci/docker .ci/find-python .ci/make-venv .ci/run .ci/s6 tests/docker/base-image \
+  $(wildcard compiler/runtime/supervisor/scripts/*)
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help

@@ -12,7 +12,8 @@ from typing import Final
 MAIN: Final = "main"
 EVALUATOR: Final = "eval-sidecar"
 RUNNER: Final = "runner"
-SERVICES: Final = (MAIN, EVALUATOR, RUNNER)
+GATEWAYS: Final = "gateways"
+SERVICES: Final = (MAIN, EVALUATOR, RUNNER, GATEWAYS)
 
 # The optimiser's user in main.
 AGENT_USER: Final = "agent"
@@ -35,6 +36,7 @@ VOLUME_REPO: Final = "agent_repo"
 VOLUME_RESULTS: Final = "agent_results"
 VOLUME_ADMIN: Final = "admin_state"
 VOLUME_RUNNER: Final = "runner_io"
+VOLUME_GATEWAYS: Final = "gateways_home"
 
 # Paths inside the containers.
 WORK_REPO: Final = "/work/agent"
@@ -66,6 +68,10 @@ RUNNER_BASELINE: Final = f"{OPT}/baseline"
 TONG_RUN: Final = "/run/mooring"
 TONG_WORKSPACE: Final = "/workspace"
 DOCKER_SOCKET: Final = "/var/run/docker.sock"
+# The gateways' supervisor: its scripts, the entry point of its image, and its slots.
+GATEWAY_SCRIPTS: Final = f"{RUNTIME}/supervisor/scripts"
+GATEWAY_ENTRY: Final = "/usr/local/bin/mooring-boot"
+GATEWAY_SCANDIR: Final = "/run/service"
 # Harbor's own places.
 VERIFIER_LOGS: Final = "/logs/verifier"
 REWARD_FILE: Final = f"{VERIFIER_LOGS}/reward.json"
@@ -81,6 +87,8 @@ LABEL_OWNER: Final = "mooring.owner"
 EVALUATOR_PORT: Final = 8000
 EVAL_URL_VARIABLE: Final = "MOORING_EVAL_URL"
 EVAL_URL: Final = f"http://{EVALUATOR}:{EVALUATOR_PORT}"
+# Before a profile's name, in what main is told of its gateway; then _HOST or _PORT.
+GATEWAY_PREFIX: Final = "MOORING_GATEWAY_"
 # Before a tong's name, in what the anvil or main is told of it; then _HOST, _PORT or _PATH.
 TONG_PREFIX: Final = "MOORING_TONG_"
 
@@ -109,6 +117,8 @@ SAMPLE_OPEN_FILES: Final = 1024
 GIT_SECONDS: Final = 60
 SCORER_SECONDS: Final = 60.0
 SETUP_SECONDS: Final = 600.0
+# The longest that the runner's plan may say of one run of an agent.
+SESSION_SECONDS: Final = 864000.0
 CANDIDATES_TMPFS_BYTES: Final = 2 * 1024 * 1024 * 1024
 SLOT_TMPFS_BYTES: Final = 512 * 1024 * 1024
 SHARED_TMP_BYTES: Final = 256 * 1024 * 1024

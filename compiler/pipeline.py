@@ -2,6 +2,8 @@
 
 bytes -> Document -> (parameters) -> BuildFile -> Build -> [the edge reads what it names]
       -> Inputs -> Project -> TaskPlan -> files
+
+A build that optimises nothing has BareInputs and a Plan.
 """
 
 from __future__ import annotations
@@ -12,14 +14,16 @@ from dataclasses import dataclass
 from compiler.checks.registry import check_bare, check_build, check_inputs, check_plan
 from compiler.diagnostics.diagnostic import Diagnostic, has_errors
 from compiler.ir.build import Bare, Build
-from compiler.ir.project import Inputs, Project, complete
-from compiler.ir.task_plan import TaskPlan
+from compiler.ir.project import BareInputs, Inputs, Project, complete
+from compiler.ir.task_plan import Plan, TaskPlan
 from compiler.output.file_set import FileSet
 from compiler.passes.fill_defaults import fill_defaults
+from compiler.passes.lower_bare import lower_bare
 from compiler.passes.lower_task import lower_task
 from compiler.passes.substitute_params import substitute_params
 from compiler.source.read_yaml import read_yaml
 from compiler.surface.decode import decode_build
+from compiler.targets.bare.files import render_bare
 from compiler.targets.harbor.files import render_task
 from compiler.targets.harbor.instruction_check import check_instruction_template
 
@@ -30,9 +34,15 @@ type Found = tuple[Diagnostic, ...]
 class Compiled:
     """A compilation without errors."""
 
-    project: Project
-    plan: TaskPlan
+    plan: Plan
     files: FileSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledTask(Compiled):
+    """That of a Harbor task."""
+
+    project: Project
 
 
 def understand(
@@ -66,6 +76,17 @@ def plan(inputs: Inputs) -> tuple[Project, TaskPlan, Found]:
     return project, lowered, check_plan(project.build, lowered)
 
 
-def emit(project: Project, lowered: TaskPlan) -> Compiled:
+def emit(project: Project, lowered: TaskPlan) -> CompiledTask:
     """The files of a plan without errors."""
-    return Compiled(project=project, plan=lowered, files=render_task(project, lowered))
+    return CompiledTask(project=project, plan=lowered, files=render_task(project, lowered))
+
+
+def plan_bare(inputs: BareInputs) -> tuple[Plan, Found]:
+    """The plan of a build that optimises nothing, and what there is to say about it."""
+    lowered = lower_bare(inputs.build)
+    return lowered, check_plan(inputs.build, lowered)
+
+
+def emit_bare(inputs: BareInputs, lowered: Plan) -> Compiled:
+    """The files of such a plan without errors."""
+    return Compiled(plan=lowered, files=render_bare(inputs, lowered))

@@ -19,7 +19,15 @@ from compiler.diagnostics.diagnostic import Diagnostic, has_errors
 from compiler.diagnostics.span import span_of_file
 from compiler.ir.build import ModeA, ModeB
 from compiler.ir.git_objects import FILE, hash_object
-from compiler.ir.project import Archive, Baseline, Inputs, SourceFile, SplitData, TreeEntry
+from compiler.ir.project import (
+    Archive,
+    Baseline,
+    Inputs,
+    InstalledFiles,
+    SourceFile,
+    SplitData,
+    TreeEntry,
+)
 from compiler.output.file_set import FileSet, Made
 from tests.projects import render
 
@@ -29,7 +37,9 @@ KEY: Final = "key of"
 """Last in a position: the key that leads there, and not the value."""
 
 # Mappings whose keys are the user's.
-_FREE: Final = ("agent_env", "params", "partition", "partition_files")
+_FREE: Final = (
+    "agent_env", "params", "partition", "partition_files", "gateways.env", "gateways.profiles.env",
+)  # fmt: skip
 
 _COMMON: Final[Data] = {
     "name": "zorg/zname",
@@ -63,6 +73,21 @@ _COMMON: Final[Data] = {
     },
     "resources": {"main": {"memory": "1g"}, "evaluator": {"memory": "2g"},
                   "runner": {"memory": "3g"}},
+    "gateways": {
+        "home": "/zhome",
+        "command": ["zserve", "{port}"],
+        "user": "zuser",
+        "profiles": [{"name": "zprofile", "env": {"ZOWNVARIABLE": "zownvalue"}}],
+        "marker": "zmarker",
+        "env": {"ZGATEWAYVARIABLE": "zgatewayvalue"},
+        "port_range": "9000-9099",
+        "readiness": "tcp",
+        "crash": {"window": "36s", "max_backoff": "37s"},
+        "stop_timeout": "38s",
+        "packages": ["zgatewaypackage"],
+        "files": [{"source": "zinstalled", "dest": "/zplace"}],
+        "base_image": "zimagegateways",
+    },
     "timeout": "31m",
     "agent_timeout": "32m",
     "build_timeout": "33m",
@@ -99,6 +124,7 @@ COMPLETE: Final[dict[str, Data]] = {
             },
             "reward_key": "zinnerkey",
             "aggregate_attempts": "mean",
+            "exceptions": {"ZError": "machinery"},
             "requirement": "harbor==0.24.0",
             "extra_args": ["--zflag", "zflagvalue"],
         },
@@ -126,7 +152,7 @@ def positions(data: Any, place: Position = ()) -> Iterator[Position]:
             yield from positions(item, (*place, i))
     elif isinstance(data, dict):
         for key, value in data.items():
-            if place and place[0] in _FREE:
+            if _joined(place) in _FREE:
                 yield (*place, key, KEY)
             yield from positions(value, (*place, key))
 
@@ -167,8 +193,11 @@ def renamed(data: Any, old: str, new: str) -> Any:
 
 def dotted(position: Position) -> str:
     """The key that a position belongs to, as the schema nests them; items share their list's."""
-    if position[0] in _FREE:
-        return str(position[0])
+    free = (_joined(position[:i]) for i in range(1, len(position)))
+    return next((name for name in free if name in _FREE), _joined(position))
+
+
+def _joined(position: Position) -> str:
     return ".".join(step for step in position if isinstance(step, str))
 
 
@@ -201,7 +230,12 @@ def made_up(build: ModeA | ModeB) -> Inputs:
         git_dir=None,
         archive=Archive(sha256="0" * 64, size=0, file=None),
     )
-    common: Data = {"build": build, "baseline": baseline, "data": tuple(_data(build))}
+    common: Data = {
+        "build": build,
+        "baseline": baseline,
+        "data": tuple(_data(build)),
+        "installed": tuple(_installed(build)),
+    }
     if isinstance(build, ModeB):
         inner = SourceFile(path="zz/task.toml", source="/", mode=0o644)
         tasks = tuple(task for data in common["data"] for task in data.ids)
@@ -215,6 +249,12 @@ def made_up(build: ModeA | ModeB) -> Inputs:
         scorer_source=(path, f"{function} = print\n".encode()),
         requirements=SourceFile(path="r", source="/", mode=0o644),
     )
+
+
+def _installed(build: ModeA | ModeB) -> Iterator[InstalledFiles]:
+    file = SourceFile(path="zz", source="/", mode=0o644)
+    for entry in build.gateways.files if build.gateways else ():
+        yield InstalledFiles(entry=entry, files=(file,), folder=True)
 
 
 def _paths(build: ModeA | ModeB) -> set[bytes]:

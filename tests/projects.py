@@ -15,7 +15,7 @@ from compiler.ir.build import Bare, Build, ModeA
 from compiler.ir.project import Project
 from compiler.output.file_set import FileSet
 from compiler.passes.lower_task import lower_task
-from compiler.pipeline import Compiled
+from compiler.pipeline import CompiledTask
 
 REQUIRED: Final[Mapping[str, Any]] = {
     "name": "org/small",
@@ -163,7 +163,7 @@ def project_of(build_file: Path, spool: IO[bytes] | None = None) -> Project:
     return project
 
 
-def compiled_of(build_file: Path, spool: IO[bytes] | None = None) -> Compiled:
+def compiled_of(build_file: Path, spool: IO[bytes] | None = None) -> CompiledTask:
     """The compilation of a build file without errors; its tar is kept in ``spool`` alone."""
     project = project_of(build_file, spool)
     return pipeline.emit(project, lower_task(project))

@@ -56,7 +56,7 @@ CASES: Final = [
     if mode != "inner" or position[0] == "inner_task"
 ]
 # Durations and amounts: what is accepted there is no text.
-AMOUNTS: Final = ("timeout", "_wait", "memory")
+AMOUNTS: Final = ("timeout", "_wait", "memory", "window", "max_backoff", "port_range")
 
 type Case = tuple[str, Position]
 
@@ -105,6 +105,11 @@ def hold(mode: str, position: Position, text: str, *, everywhere: bool, escaped:
     if is_reference(written) or dotted(position).endswith(AMOUNTS):
         return
     arrived = written if position[-1] == KEY else written.replace("$$", "$")
+    if dotted(position) == "gateways.profiles.name":
+        # Variables and ports are made of it.
+        plan = emitted["environment/gateways/plan.json"]
+        assert [profile["name"] for profile in plan["profiles"]] == [arrived]
+        return
     hold_same(reference(mode), emitted, word, as_filled(position, arrived), position)
 
 

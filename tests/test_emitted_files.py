@@ -14,11 +14,13 @@ from tests.fixture_cases import OK, ROOT, list_cases
 TOOLS = Path(sys.executable).parent
 STARTER = ROOT / "templates" / "starter"
 # Copies of the user's own files, which are not ours to judge.
-NOT_EMITTED = ("environment/evaluator/inner/", "environment/evaluator/scorer/")
-DOCKERFILES = (
-    "environment/Dockerfile",
-    *(f"environment/{s}/Dockerfile" for s in ("evaluator", "runner")),
+NOT_EMITTED = (
+    "environment/evaluator/inner/",
+    "environment/evaluator/scorer/",
+    "environment/gateways/files/",
 )
+# Cases with one image more.
+WITH_GATEWAYS = ("gateways", "gateways-alone")
 TASKS = [case for case in list_cases(OK) if (OK / case / "expected" / "task.toml").exists()]
 
 
@@ -49,9 +51,13 @@ def test_every_way_to_build_a_task_is_a_case() -> None:
     assert "bare" in set(list_cases(OK)) - set(TASKS)
 
 
-@pytest.mark.parametrize("case", TASKS)
+@pytest.mark.parametrize("case", [*TASKS, "gateways-alone"])
 def test_dockerfiles_pass_hadolint(case: str) -> None:
-    files = [OK / case / "expected" / path for path in DOCKERFILES]
+    services = ["evaluator", "runner"] if case in TASKS else []
+    gateways = ["gateways"] if case in WITH_GATEWAYS else []
+    folders = ["environment"] if case in TASKS else []
+    folders += [f"environment/{service}" for service in sorted([*services, *gateways])]
+    files = [OK / case / "expected" / folder / "Dockerfile" for folder in folders]
     found = [path for path in emitted(OK / case / "expected") if path.name == "Dockerfile"]
     assert found == files
     assert run_tool("hadolint", *files) == ""

@@ -13,6 +13,7 @@ WITHOUT_CASE = {
     "MOR319": "tests/edge/test_read_saved_dataset.py: a package is missing",
     "MOR332": "tests/test_explain.py: it is about a compiled folder, whose size is said as well",
     "MOR410": "tests/checks/test_trust_boundary.py: no input causes it",
+    "MOR560": "tests/cli/test_launch_command.py: it is about a file of the user's",
 }
 
 

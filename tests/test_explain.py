@@ -17,6 +17,7 @@ WITHOUT_EXAMPLE = {
     "MOR319": "edge/test_read_saved_dataset.py",
     "MOR325": "edge/test_read_saved_dataset.py",
     "MOR410": "checks/test_trust_boundary.py",
+    "MOR560": "cli/test_launch_command.py",
 }
 EXAMPLES = [code for code in CODES if code not in WITHOUT_EXAMPLE]
 

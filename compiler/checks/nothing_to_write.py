@@ -1,4 +1,4 @@
-"""A build without a task is allowed, and said."""
+"""A build that names nothing is allowed, and said."""
 
 from __future__ import annotations
 
@@ -9,5 +9,6 @@ from compiler.ir.build import Bare
 
 
 def check_nothing_to_write(build: Bare) -> Iterator[Diagnostic]:
-    """MOR125, always: there is nothing yet that a build without a task could hold."""
-    yield diagnostic("MOR125", build.places.value("name"))
+    """MOR125 where neither a task nor a container is described."""
+    if build.empty:
+        yield diagnostic("MOR125", build.places.value("name"))

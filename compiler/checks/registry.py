@@ -9,6 +9,11 @@ from compiler.checks.budgets import check_budgets
 from compiler.checks.command import check_command
 from compiler.checks.effects import check_effects
 from compiler.checks.extra_args import check_extra_args
+from compiler.checks.gateway_command import check_gateway_command
+from compiler.checks.gateway_places import check_gateway_places
+from compiler.checks.gateway_profiles import check_gateway_profiles
+from compiler.checks.gateway_times import check_gateway_times
+from compiler.checks.gateway_variables import check_gateway_variables
 from compiler.checks.known_splits import check_known_splits
 from compiler.checks.name_case import check_name_case
 from compiler.checks.nested_environment import (
@@ -30,13 +35,22 @@ from compiler.checks.task_source import check_task_source
 from compiler.checks.timeouts import check_timeouts
 from compiler.checks.trust_boundary import check_trust_boundary
 from compiler.diagnostics.diagnostic import Diagnostic
-from compiler.ir.build import Bare, ModeA, ModeB, Task
+from compiler.ir.build import Bare, Build, ModeA, ModeB, Task
 from compiler.ir.project import Inputs
-from compiler.ir.task_plan import TaskPlan
+from compiler.ir.task_plan import Plan
 
 type Found = Iterable[Diagnostic]
 
 BARE_CHECKS: Final[tuple[Callable[[Bare], Found], ...]] = (check_nothing_to_write,)
+
+# Of what every kind of build may have.
+COMMON_CHECKS: Final[tuple[Callable[[Build], Found], ...]] = (
+    check_gateway_profiles,
+    check_gateway_command,
+    check_gateway_places,
+    check_gateway_times,
+    check_gateway_variables,
+)
 
 BUILD_CHECKS: Final[tuple[Callable[[Task], Found], ...]] = (
     check_known_splits,
@@ -64,17 +78,17 @@ INPUT_CHECKS: Final[tuple[Callable[[Inputs], Found], ...]] = (
     check_read_only_paths,
 )
 
-PLAN_CHECKS: Final[tuple[Callable[[Task, TaskPlan], Found], ...]] = (check_trust_boundary,)
+PLAN_CHECKS: Final[tuple[Callable[[Build, Plan], Found], ...]] = (check_trust_boundary,)
 
 
 def check_bare(build: Bare) -> tuple[Diagnostic, ...]:
     """What there is to say of a build without a task."""
-    return tuple(d for check in BARE_CHECKS for d in check(build))
+    return tuple(d for check in (*BARE_CHECKS, *COMMON_CHECKS) for d in check(build))
 
 
 def check_build(build: ModeA | ModeB) -> tuple[Diagnostic, ...]:
     """What is wrong with the build as it is written."""
-    return tuple(d for check in BUILD_CHECKS for d in check(build))
+    return tuple(d for check in (*BUILD_CHECKS, *COMMON_CHECKS) for d in check(build))
 
 
 def check_inputs(inputs: Inputs) -> tuple[Diagnostic, ...]:
@@ -82,6 +96,6 @@ def check_inputs(inputs: Inputs) -> tuple[Diagnostic, ...]:
     return tuple(d for check in INPUT_CHECKS for d in check(inputs))
 
 
-def check_plan(build: ModeA | ModeB, plan: TaskPlan) -> tuple[Diagnostic, ...]:
+def check_plan(build: Build, plan: Plan) -> tuple[Diagnostic, ...]:
     """What is wrong with the plan that the build was lowered to."""
     return tuple(d for check in PLAN_CHECKS for d in check(build, plan))

@@ -4,7 +4,8 @@ The rules are the rows of the threats table: labels, scorer and ledger belong to
 alone; a secret to the service that declares it, never to the workbench; an untrusted service writes
 to nothing that a trusted one mounts; the evaluator shares a network with main only where it is
 internal; what runs candidates meets nobody on a network and shares no volume with main, which would
-be told the inputs of hidden samples; and no service has a network that the build keeps from it.
+be told the inputs of hidden samples; no container beside main meets the evaluator; and no service
+has a network that the build keeps from it.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from typing import Final
 from compiler import contracts
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span
-from compiler.ir.build import Reach, Recipient, Task
-from compiler.ir.task_plan import Asset, Service, TaskPlan, Trust, Variable
+from compiler.ir.build import Bare, Build, Reach, Recipient
+from compiler.ir.task_plan import Asset, Plan, Service, Trust, Variable
 
 _TRUSTED_ALONE: Final = frozenset((Asset.LABELS, Asset.SCORER, Asset.LEDGER))
 _HINT: Final = "this is a defect of the plan, not of your build: please report it"
 
 
-def check_trust_boundary(build: Task, plan: TaskPlan) -> Iterator[Diagnostic]:
+def check_trust_boundary(build: Build, plan: Plan) -> Iterator[Diagnostic]:
     """MOR410 for each way that the plan opens and the rules close."""
     place = build.places.value("name")
     for service in plan.services:
@@ -39,7 +40,7 @@ def _told(place: Span, what: str, service: Service, way: str) -> Diagnostic:
     )
 
 
-def _check_assets(place: Span, plan: TaskPlan, service: Service) -> Iterator[Diagnostic]:
+def _check_assets(place: Span, plan: Plan, service: Service) -> Iterator[Diagnostic]:
     if service.trust is Trust.TRUSTED:
         return
     for asset in service.image:
@@ -52,29 +53,37 @@ def _check_assets(place: Span, plan: TaskPlan, service: Service) -> Iterator[Dia
                 yield _told(place, asset.value, service, f"the volume {mount.volume}")
 
 
-def _check_secrets(place: Span, build: Task, service: Service) -> Iterator[Diagnostic]:
-    allowed = {
-        contracts.EVALUATOR: build.secrets_to(Recipient.EVALUATOR),
-        contracts.RUNNER: build.secrets_to(Recipient.CANDIDATE),
-    }.get(service.name, ())
-    names = {secret.name for secret in build.secrets}
+def _check_secrets(place: Span, build: Build, service: Service) -> Iterator[Diagnostic]:
+    allowed = _secrets_of(build).get(service.name, ())
+    names = {name for held in _secrets_of(build).values() for name in held}
     for variable in service.environment:
         if _is_secret(variable, names) and variable.name not in allowed:
             yield _told(place, f"the secret {variable.name}", service, "its environment")
+
+
+def _secrets_of(build: Build) -> dict[str, tuple[str, ...]]:
+    """The names of the secrets that each service gets."""
+    if isinstance(build, Bare):
+        return {}
+    return {
+        contracts.EVALUATOR: build.secrets_to(Recipient.EVALUATOR),
+        contracts.RUNNER: build.secrets_to(Recipient.CANDIDATE),
+    }
 
 
 def _is_secret(variable: Variable, names: set[str]) -> bool:
     return variable.value is None or variable.name in names
 
 
-def _check_volumes(place: Span, plan: TaskPlan) -> Iterator[Diagnostic]:
+def _check_volumes(place: Span, plan: Plan) -> Iterator[Diagnostic]:
     for service in plan.services:
         for peer in plan.services:
             theirs = {mount.volume for mount in peer.mounts}
             for mount in service.mounts:
                 if mount.volume not in theirs or service.name == peer.name:
                     continue
-                if service.trust is Trust.RUNS_UNTRUSTED and peer.trust is Trust.UNTRUSTED:
+                others = (Trust.UNTRUSTED, Trust.DECLARED)
+                if service.trust is Trust.RUNS_UNTRUSTED and peer.trust in others:
                     what = f"what {peer.name} reads or writes"
                     yield _told(place, what, service, f"the volume {mount.volume}")
                 # The runner's socket is the one thing that both sides must reach.
@@ -84,9 +93,9 @@ def _check_volumes(place: Span, plan: TaskPlan) -> Iterator[Diagnostic]:
                     yield _told(place, what, service, "a mount that is not read-only")
 
 
-def _check_networks(place: Span, build: Task, plan: TaskPlan) -> Iterator[Diagnostic]:
+def _check_networks(place: Span, build: Build, plan: Plan) -> Iterator[Diagnostic]:
     internal = {network.name for network in plan.networks if network.internal}
-    reach = {contracts.MAIN: build.workbench.network, contracts.RUNNER: build.runner.network}
+    reach = _reach_of(build)
     for service in plan.services:
         outward = set(service.networks) - internal
         if reach.get(service.name) is Reach.NONE and outward:
@@ -98,10 +107,19 @@ def _check_networks(place: Span, build: Task, plan: TaskPlan) -> Iterator[Diagno
                 yield _told(place, f"a connection to {peer.name}", service, way)
 
 
+def _reach_of(build: Build) -> dict[str, Reach]:
+    """What the build says of services' ways out."""
+    if isinstance(build, Bare):
+        return {}
+    return {contracts.MAIN: build.workbench.network, contracts.RUNNER: build.runner.network}
+
+
 def _closed_networks(service: Service, peer: Service, internal: set[str]) -> set[str]:
     """The networks on which the service must not meet its peer."""
     shared = set(service.networks).intersection(peer.networks)
     if service.trust is Trust.RUNS_UNTRUSTED:
+        return shared
+    if service.trust is Trust.DECLARED and peer.trust is Trust.TRUSTED:
         return shared
     if service.trust is Trust.UNTRUSTED and peer.trust is Trust.TRUSTED:
         return shared - internal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from compiler import contracts, pipeline
 from compiler.cli.progress import show_writes
 from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
-from compiler.edge.archive import Tars, open_former, open_spool
-from compiler.edge.read_project import read_build_file, read_inputs
+from compiler.edge.archive import NO_TARS, Tars, open_former, open_spool
+from compiler.edge.read_project import read_bare_inputs, read_build_file, read_inputs
 from compiler.ir.build import Bare, ModeA, ModeB
 from compiler.output.file_set import FileSet
 from compiler.pipeline import Compiled
@@ -39,29 +39,45 @@ class Input:
 
 def takes_input[F: Callable[..., Any]](function: F) -> Callable[..., Any]:
     """Gives a command the argument BUILD with its options; it gets one ``given: Input``."""
+    return _wrap(function, click.Argument(["build"], metavar="BUILD", type=click.Path()))
 
+
+def takes_inputs[F: Callable[..., Any]](function: F) -> Callable[..., Any]:
+    """The same with BUILD once or more; the command gets a ``given: tuple[Input, ...]``."""
+    return _wrap(
+        function,
+        click.Argument(["build"], metavar="BUILD...", type=click.Path(), nargs=-1, required=True),
+    )
+
+
+def _wrap(function: Callable[..., Any], argument: click.Argument) -> Callable[..., Any]:
     def command(
-        *, build: str, params: tuple[str, ...], output_format: str, quiet: bool, **rest: Any
+        *,
+        build: str | tuple[str, ...],
+        params: tuple[str, ...],
+        output_format: str,
+        quiet: bool,
+        **rest: Any,
     ) -> Any:
-        shown = os.path.join(build, BUILD_NAME) if os.path.isdir(build) else build
-        given = Input(
-            path=Path(shown),
-            shown=shown,
-            params=dict(_parse_param(param) for param in params),
-            output_format=output_format,
-            quiet=quiet,
-        )
-        return function(given, **rest)
+        parsed = dict(_parse_param(param) for param in params)
+
+        def read(name: str) -> Input:
+            shown = os.path.join(name, BUILD_NAME) if os.path.isdir(name) else name
+            return Input(
+                path=Path(shown),
+                shown=shown,
+                params=parsed,
+                output_format=output_format,
+                quiet=quiet,
+            )
+
+        return function(read(build) if isinstance(build, str) else tuple(map(read, build)), **rest)
 
     command.__doc__ = function.__doc__
     # Click reverses this: BUILD stands before the arguments of the command's own.
-    params = [*_input_options(), *getattr(function, "__click_params__", []), _build_argument()]
+    params = [*_input_options(), *getattr(function, "__click_params__", []), argument]
     command.__click_params__ = params  # type: ignore[attr-defined]
     return command
-
-
-def _build_argument() -> click.Parameter:
-    return click.Argument(["build"], metavar="BUILD", type=click.Path())
 
 
 def _input_options() -> list[click.Parameter]:
@@ -97,7 +113,7 @@ def _parse_param(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A compilation without errors; ``compiled`` is None for a build without a task.
+    """A compilation without errors; ``compiled`` is None where there is nothing to write.
 
     ``tars`` are here to stay open as long as the files may be read.
     """
@@ -105,7 +121,7 @@ class Outcome:
     name: str
     compiled: Compiled | None
     sources: dict[str, Path]
-    tars: Tars
+    tars: Tars = NO_TARS
 
     @property
     def files(self) -> FileSet:
@@ -127,14 +143,34 @@ def compile_input(
     is still right need not be made again. ``look`` may have more to say about the files: all is
     printed once.
     """
-    read = _Reading(given=given, tars=_open_tars(given, keep, former))
-    outcome = read.run()
-    if outcome is not None and look is not None:
-        read.found.extend(look(outcome.files))
-    show_diagnostics(read.found, read.texts, given)
-    if outcome is None:
-        raise click.exceptions.Exit(2)
+    (outcome,) = compile_inputs((given,), keep=keep, former=former, look=look)
     return outcome
+
+
+def compile_inputs(
+    several: Sequence[Input],
+    *,
+    keep: Path | None = None,
+    former: Path | None = None,
+    look: Callable[[FileSet], Iterable[Diagnostic]] | None = None,
+) -> list[Outcome]:
+    """The same for several build files, with all that is wrong with any of them."""
+    outcomes: list[Outcome | None] = []
+    found: list[Diagnostic] = []
+    texts: dict[str, str] = {}
+    for given in several:
+        read = _Reading(given=given, tars=_open_tars(given, keep, former))
+        outcome = read.run()
+        if outcome is not None and look is not None:
+            read.found.extend(look(outcome.files))
+        outcomes.append(outcome)
+        found += read.found
+        texts |= read.texts
+    show_diagnostics(found, texts, several[0])
+    complete = [outcome for outcome in outcomes if outcome is not None]
+    if len(complete) < len(outcomes):
+        raise click.exceptions.Exit(2)
+    return complete
 
 
 def _open_tars(given: Input, keep: Path | None, former: Path | None) -> Tars:
@@ -167,11 +203,25 @@ class _Reading:
         self.found.extend(problems)
         if build is None:
             return None
-        sources = {"the build file": self.given.path}
+        root = self.given.path.parent
+        sources = {"the build file": self.given.path, **list_sources(build, root)}
         if isinstance(build, Bare):
-            return Outcome(name=build.name, compiled=None, sources=sources, tars=self.tars)
-        sources |= list_sources(build, self.given.path.parent)
+            return self._compile_bare(build, sources)
         return self._compile(build, sources)
+
+    def _compile_bare(self, build: Bare, sources: dict[str, Path]) -> Outcome | None:
+        inputs, problems = read_bare_inputs(build, self.given.path.parent)
+        self.found.extend(problems)
+        if has_errors(self.found):
+            return None
+        if build.empty:
+            return Outcome(name=build.name, compiled=None, sources=sources)
+        plan, problems = pipeline.plan_bare(inputs)
+        self.found.extend(problems)
+        if has_errors(self.found):
+            return None
+        compiled = pipeline.emit_bare(inputs, plan)
+        return Outcome(name=build.name, compiled=compiled, sources=sources)
 
     def _compile(self, build: ModeA | ModeB, sources: dict[str, Path]) -> Outcome | None:
         inputs, problems = read_inputs(build, self.given.path.parent, self.tars)

@@ -25,6 +25,8 @@ _COMMANDS: Final = {
     "plan": "Show services, variables, mounts, trust and timeouts; write nothing.",
     "diff": "Show what `compile` would change, as a unified diff.",
     "run": "Compile to a temporary folder and run the task under Harbor.",
+    "launch": "Run a harness with its tongs around it.",
+    "tongs": "Look at tongs, and remove them.",
     "session": "Show what a trial's session left behind.",
     "explain": "Print the page of a diagnostic's code.",
     "schema": "Print the JSON Schema of the build file.",

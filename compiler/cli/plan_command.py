@@ -18,7 +18,7 @@ def command(given: Input, as_json: bool) -> None:
     """
     outcome = compile_input(given)
     if outcome.compiled is None:
-        click.echo(f"{outcome.name}: no task")
+        click.echo(f"{outcome.name}: nothing to write")
         return
     plan = outcome.compiled.plan
     if as_json:

@@ -2,7 +2,7 @@
 
 ``message`` and ``help`` are ``str.format`` texts over the parameters of the diagnostic. A code is
 never reused for another meaning; 1xx is the text of a file, 2xx what the keys mean together, 3xx
-the files that they name, 4xx the trust boundary.
+the files that they name, 4xx the trust boundary, 6xx the gateways.
 """
 
 from __future__ import annotations
@@ -324,4 +324,50 @@ CODES: Final[dict[str, Code]] = {
         "set `runner.network: none`, or give them a key that can do little harm",
     ),
     "MOR410": _error("{what} would reach {service}, which is {trust}: through {way}", "{hint}"),
+    # A launch.
+    "MOR560": _error(
+        "`{name}`: {problem}",
+        'a provider is a line such as `op: [op, read, "op://{{ref}}"]`; `mooring explain MOR560` '
+        "has the other forms",
+    ),
+    # The gateways.
+    "MOR600": _error(
+        "the profiles `{other}` and `{name}` would share the variable {variable}",
+        "choose names that differ in their letters and digits",
+    ),
+    "MOR601": _error(
+        "the ports {first}-{last} will not do: {problem}",
+        "write first-last, with at least one port for each profile, such as 9200-9799",
+    ),
+    "MOR602": _error(
+        "`{placeholder}` is not a placeholder of a gateway's command", "did you mean `{near}`?"
+    ),
+    "MOR603": _error(
+        "gateways cannot run as root",
+        "name an unprivileged user; it is made where the image has none of that name",
+    ),
+    "MOR604": _error(
+        "the home `{home}` cannot be mounted there: `{taken}` is taken",
+        "choose a folder of its own, such as /opt/data",
+    ),
+    "MOR605": _error(
+        "nothing can be copied to `{dest}`: {why} (`{taken}`)",
+        "choose another `dest`, such as /opt/app",
+    ),
+    "MOR606": _error(
+        "`{name}` is both a secret and a variable of gateways with a value",
+        "what stands there is in the artifacts: remove it, or rename one of the two",
+    ),
+    "MOR607": _error(
+        "`{source}` would bring {what} into the gateways' image",
+        "the optimiser can reach gateways: name what they need alone",
+    ),
+    "MOR608": _error(
+        "`{source}` has no file to copy",
+        "name a file, or a folder with at least one file in it",
+    ),
+    "MOR609": _error(
+        "`{key}` is {seconds} s, longer than the {most} s that a supervisor takes",
+        "write a shorter time",
+    ),
 }

@@ -78,6 +78,9 @@ class Tars:
     former: IO[bytes] | None = None
 
 
+NO_TARS: Final = Tars()
+
+
 @dataclass
 class ArchiveWriter:
     """Makes the tar of a baseline.

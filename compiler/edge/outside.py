@@ -9,11 +9,11 @@ from pathlib import Path
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.edge import git
 from compiler.edge.list_files import lies_in
-from compiler.ir.build import ModeA, ModeB
+from compiler.ir.build import Bare, Build, ModeB
 from compiler.source.document import Path as Place
 
 
-def warn_outside(build: ModeA | ModeB, root: Path) -> Iterator[Diagnostic]:
+def warn_outside(build: Build, root: Path) -> Iterator[Diagnostic]:
     """MOR331 for each path that leaves the build file's git repository, or else its folder."""
     project = git.find_top(root) or os.path.realpath(root)
     for key, path in _paths(build):
@@ -21,7 +21,11 @@ def warn_outside(build: ModeA | ModeB, root: Path) -> Iterator[Diagnostic]:
             yield diagnostic("MOR331", build.places.value(*key), path=path)
 
 
-def _paths(build: ModeA | ModeB) -> Iterator[tuple[Place, str]]:
+def _paths(build: Build) -> Iterator[tuple[Place, str]]:
+    for file in build.gateways.files if build.gateways else ():
+        yield (*file.path, "source"), file.source
+    if isinstance(build, Bare):
+        return
     yield ("agent_repo",), build.seed.repository
     for overlay in build.seed.overlays:
         yield (*overlay.path, "source"), overlay.source

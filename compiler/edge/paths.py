@@ -7,11 +7,11 @@ from pathlib import Path
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span
-from compiler.ir.build import Task
+from compiler.ir.build import Bare, Task
 
 
 def find_path(
-    build: Task,
+    build: Task | Bare,
     place: Span,
     path: str,
     what: str,
@@ -40,6 +40,6 @@ def _is(path: Path, folder: bool | None) -> bool:
     return (folder is not False and path.is_dir()) or (folder is not True and path.is_file())
 
 
-def shown_path(build: Task, *parts: str) -> str:
+def shown_path(build: Task | Bare, *parts: str) -> str:
     """A path below the build file's folder, as people see it from where they stand."""
     return os.path.normpath(os.path.join(os.path.dirname(build.places.file), *parts))

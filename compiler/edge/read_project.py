@@ -10,22 +10,22 @@ from typing import Final
 from compiler.checks.scorer_module import module_paths
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span
-from compiler.edge.archive import Tars
+from compiler.edge.archive import NO_TARS, Tars
 from compiler.edge.list_files import list_files
 from compiler.edge.outside import warn_outside
 from compiler.edge.paths import find_path
 from compiler.edge.read_dataset import read_dataset
+from compiler.edge.read_installed import read_installed
 from compiler.edge.read_seed import read_seed
 from compiler.edge.read_tasks import read_inner_tasks, read_partition
 from compiler.edge.scan_seed import scan_seed
 from compiler.edge.world import WorldError
-from compiler.ir.build import ModeA, ModeB
-from compiler.ir.project import Baseline, Inputs, SourceFile
+from compiler.ir.build import Bare, Build, ModeA, ModeB
+from compiler.ir.project import BareInputs, Baseline, Inputs, SourceFile
 from compiler.passes.hidden_text import HiddenText
 
 type Found = list[Diagnostic]
 
-_NO_TARS: Final = Tars()
 _MOST_BUILD_FILE: Final = 16 * 1024 * 1024 + 1
 
 
@@ -42,7 +42,7 @@ def read_build_file(path: Path, shown: str) -> tuple[bytes | None, tuple[Diagnos
 
 
 def read_inputs(
-    build: ModeA | ModeB, root: Path, tars: Tars = _NO_TARS
+    build: ModeA | ModeB, root: Path, tars: Tars = NO_TARS
 ) -> tuple[Inputs, tuple[Diagnostic, ...]]:
     """What lies below or beside ``root``, the build file's folder, with what is wrong with it.
 
@@ -61,6 +61,17 @@ def read_inputs(
     return inputs, tuple(found)
 
 
+def read_bare_inputs(build: Bare, root: Path) -> tuple[BareInputs, tuple[Diagnostic, ...]]:
+    """The same of a build that optimises nothing."""
+    found: Found = []
+    try:
+        installed = read_installed(build, root, _private_inputs(build), found)
+        found.extend(warn_outside(build, root))
+    except OSError as error:
+        raise WorldError(f"cannot read {error.filename or root}: {error.strerror}") from error
+    return BareInputs(build=build, installed=installed), tuple(found)
+
+
 def _read_a(build: ModeA, root: Path, tars: Tars, found: Found) -> Inputs:
     hidden = HiddenText()
     data = read_dataset(build, root, hidden, found)
@@ -76,6 +87,7 @@ def _read_a(build: ModeA, root: Path, tars: Tars, found: Found) -> Inputs:
         scorer_source=_read_module(build, scorer),
         requirements=_read_requirements(build, root, found),
         template=_read_template(build, root, found),
+        installed=read_installed(build, root, _private_inputs(build), found),
     )
 
 
@@ -92,6 +104,7 @@ def _read_b(build: ModeB, root: Path, tars: Tars, found: Found) -> Inputs:
         inner_tasks=names,
         environments=environments,
         template=_read_template(build, root, found),
+        installed=read_installed(build, root, _private_inputs(build), found),
     )
 
 
@@ -146,8 +159,10 @@ def _lies_in(folder: bytes, file: bytes) -> bool:
     return file == folder or file.startswith(os.path.join(folder, b""))
 
 
-def _private_inputs(build: ModeA | ModeB) -> Iterator[tuple[str, str, str]]:
+def _private_inputs(build: Build) -> Iterator[tuple[str, str, str]]:
     yield "the build file", "agent_repo", os.path.basename(build.places.file)
+    if isinstance(build, Bare):
+        return
     if isinstance(build, ModeA):
         yield "the dataset", "dataset", build.dataset
         yield "the scorer", "task_project", build.scorer.project

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from compiler.ir.gateways import Gateways
 from compiler.source.document import Path, Places
 
 type Argv = tuple[str, ...]
@@ -44,6 +45,13 @@ class Aggregate(StrEnum):
 
     MEAN = "mean"
     BEST = "best"
+
+
+class Fault(StrEnum):
+    """Whose failure an exception of an inner trial is."""
+
+    CANDIDATE = "candidate"
+    MACHINERY = "machinery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +204,7 @@ class Task:
     evaluator: Evaluator
     runner: Box
     limits: Limits
+    gateways: Gateways | None
 
     def split(self, name: str) -> Split | None:
         """The listed split of that name."""
@@ -256,6 +265,7 @@ class NestedHarbor:
     retry: Retry
     reward_key: str | None
     aggregate: Aggregate
+    exceptions: tuple[tuple[str, Fault], ...]
     requirement: str
     extra_args: tuple[str, ...]
 
@@ -276,12 +286,18 @@ class ModeB(Task):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bare:
-    """A build that optimises nothing."""
+    """A build that optimises nothing: containers without a Harbor task, or nothing at all."""
 
     places: Places
     name: str
     description: str
     params: tuple[str, ...]
+    gateways: Gateways | None
+
+    @property
+    def empty(self) -> bool:
+        """True when there is nothing to write."""
+        return self.gateways is None
 
 
 type Build = ModeA | ModeB | Bare

@@ -39,7 +39,7 @@ class Environment:
 
 
 _NO_VARIABLES: Final = "it hands none of the caller's variables to Compose"
-_NO_REQUIRED: Final = "it does not hand on variables that Compose requires (`${NAME:?...}`)"
+_NO_REQUIRED: Final = "it hands on no variable that Compose is told to require"
 _ONE_NETWORK: Final = (
     "it puts all services on one network, where candidates reach the evaluator and the internet"
 )
@@ -163,5 +163,15 @@ def why_not_outside(environment: str, *, secrets: bool) -> str | None:
     if known is None:
         return None
     if not known.compose:
-        return "it runs one container, and a task of mooring's is several"
+        return "it runs a single container, and this task has several"
     return known.refused or (known.hides_variables if secrets else None)
+
+
+def refused_outside(*, secrets: bool) -> dict[str, list[str]]:
+    """The environments in which our tasks cannot run, with secrets or without, by the reason."""
+    found: dict[str, list[str]] = {}
+    for name in ENVIRONMENTS:
+        why = why_not_outside(name, secrets=secrets)
+        if why is not None:
+            found.setdefault(why, []).append(name)
+    return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.diagnostics.span import Span
-from compiler.ir.build import ModeA, ModeB
+from compiler.ir.build import Bare, ModeA, ModeB
+from compiler.ir.gateways import Installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,15 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledFiles:
+    """An entry of ``gateways.files`` with what it names; ``folder`` False: one file."""
+
+    entry: Installed
+    files: tuple[SourceFile, ...]
+    folder: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """What was found of a build's inputs; what was not found was complained about.
 
@@ -104,6 +114,15 @@ class Inputs:
     inner_tasks: tuple[str, ...] = ()
     environments: tuple[SourceFile, ...] = ()
     template: str | None = None
+    installed: tuple[InstalledFiles, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BareInputs:
+    """The same of a build that optimises nothing."""
+
+    build: Bare
+    installed: tuple[InstalledFiles, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ class Asset(StrEnum):
     SECRETS = "secrets"
     RESULTS = "results"
     CANDIDATES = "candidates' code"
+    HOME = "the gateways' home"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

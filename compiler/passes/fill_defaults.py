@@ -12,6 +12,7 @@ from compiler.ir.build import (
     Budget,
     Build,
     Evaluator,
+    Fault,
     Limits,
     ModeA,
     ModeB,
@@ -31,6 +32,7 @@ from compiler.ir.build import (
     Workbench,
 )
 from compiler.ir.environments import requirement_for
+from compiler.passes.fill_gateways import fill_gateways
 from compiler.surface.build_file import (
     BuildFile,
     HarborEntry,
@@ -68,6 +70,7 @@ def fill_defaults(file: BuildFile) -> Build:
         "name": file.name,
         "description": (file.description or "").strip(),
         "params": file.params,
+        "gateways": fill_gateways(file.gateways, BASE_IMAGE),
     }
     task = file.task
     if task is None:
@@ -149,6 +152,7 @@ def _fill_harbor(entry: HarborEntry) -> NestedHarbor:
         ),
         reward_key=entry.reward_key,
         aggregate=Aggregate(entry.aggregate_attempts or Aggregate.MEAN),
+        exceptions=tuple((name, Fault(fault)) for name, fault in entry.exceptions),
         requirement=entry.requirement or requirement_for(environment),
         extra_args=entry.extra_args,
     )

@@ -22,6 +22,11 @@ from compiler.ir.task_plan import (
     Volume,
 )
 from compiler.passes.derive_timeouts import derive_timeouts
+from compiler.passes.lower_gateways import (
+    gateway_variables,
+    lower_gateways,
+    lower_gateways_volume,
+)
 
 # Beyond the samples' own processes: init, the daemon, its handlers.
 _DAEMON_PROCESSES: Final = 128
@@ -30,51 +35,75 @@ _DAEMON_PROCESSES: Final = 128
 def lower_task(project: Project) -> TaskPlan:
     """The plan of the task that a build describes."""
     build = project.build
-    services = (_lower_main(build), _lower_evaluator(build), _lower_runner(build))
+    services = (
+        _lower_main(build),
+        _lower_evaluator(build),
+        _lower_runner(build),
+        *_lower_gateways(build),
+    )
     return TaskPlan(
         services=services,
-        networks=_lower_networks(services),
+        networks=_lower_networks(build, services),
         volumes=(
             Volume(name=contracts.VOLUME_REPO, holds=(Asset.CANDIDATES,)),
             Volume(name=contracts.VOLUME_RESULTS, holds=(Asset.RESULTS,)),
             Volume(name=contracts.VOLUME_ADMIN, holds=(Asset.LEDGER, Asset.CANDIDATES)),
             Volume(name=contracts.VOLUME_RUNNER, holds=()),
+            *((lower_gateways_volume(),) if build.gateways else ()),
         ),
         timeouts=derive_timeouts(build),
     )
 
 
-def _lower_networks(services: tuple[Service, ...]) -> tuple[Network, ...]:
+def _lower_networks(build: Task, services: tuple[Service, ...]) -> tuple[Network, ...]:
+    public = build.workbench.network is Reach.PUBLIC
     used = {name for service in services for name in service.networks}
     known = (
         Network(name=contracts.NETWORK_DEFAULT, internal=False),
         Network(name=contracts.NETWORK_EVAL, internal=True),
         Network(name=contracts.NETWORK_EGRESS, internal=False),
         Network(name=contracts.NETWORK_PROVIDERS, internal=False),
+        # It must not be main's way out where the build keeps that from it.
+        Network(name=contracts.NETWORK_TONGS, internal=not public),
+        Network(name=contracts.NETWORK_TONGS_EGRESS, internal=False),
     )
     return tuple(network for network in known if network.name in used)
+
+
+def _lower_gateways(build: Task) -> tuple[Service, ...]:
+    if build.gateways is None:
+        return ()
+    public = build.workbench.network is Reach.PUBLIC
+    own_way_out = () if public else (contracts.NETWORK_TONGS_EGRESS,)
+    return (lower_gateways(build.gateways, (contracts.NETWORK_TONGS, *own_way_out)),)
 
 
 def _lower_main(build: Task) -> Service:
     public = build.workbench.network is Reach.PUBLIC
     variables = {
         contracts.EVAL_URL_VARIABLE: contracts.EVAL_URL,
+        **(gateway_variables(build.gateways) if build.gateways else {}),
         **dict(build.workbench.variables),
     }
+    gateways = (contracts.GATEWAYS,) if build.gateways else ()
     return Service(
         name=contracts.MAIN,
         role="the workbench: the optimiser edits the candidate repository here",
         trust=Trust.UNTRUSTED,
         dockerfile="Dockerfile",
         image=(Asset.CANDIDATES,),
-        networks=(*((contracts.NETWORK_DEFAULT,) if public else ()), contracts.NETWORK_EVAL),
+        networks=(
+            *((contracts.NETWORK_DEFAULT,) if public else ()),
+            contracts.NETWORK_EVAL,
+            *((contracts.NETWORK_TONGS,) if build.gateways else ()),
+        ),
         environment=tuple(Variable(name=name, value=value) for name, value in variables.items()),
         mounts=(
             Mount(volume=contracts.VOLUME_REPO, target=contracts.WORK_REPO),
             Mount(volume=contracts.VOLUME_RESULTS, target=contracts.WORK_RESULTS, read_only=True),
         ),
         resources=build.workbench.resources,
-        depends_on=((contracts.EVALUATOR, Condition.HEALTHY),),
+        depends_on=tuple((n, Condition.HEALTHY) for n in (contracts.EVALUATOR, *gateways)),
     )
 
 

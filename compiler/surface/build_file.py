@@ -47,7 +47,7 @@ class SecretEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlayEntry:
-    """An item of ``overlays``."""
+    """An item of ``overlays`` or of ``gateways.files``."""
 
     source: str
     dest: str
@@ -97,6 +97,7 @@ class HarborEntry:
     retry: RetryEntry
     reward_key: str | None
     aggregate_attempts: str | None
+    exceptions: tuple[tuple[str, str], ...]
     requirement: str | None
     extra_args: tuple[str, ...]
 
@@ -124,6 +125,46 @@ class ModeBEntry:
     inner_task: str | None
     partition: tuple[tuple[str, tuple[str, ...]], ...]
     partition_files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileEntry:
+    """An item of ``gateways.profiles``. A variable whose value is None is unset."""
+
+    name: str
+    start: bool
+    env: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrashEntry:
+    """The mapping ``gateways.crash``; times in seconds."""
+
+    deaths: int | None
+    window: float | None
+    max_backoff: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaysEntry:
+    """The mapping ``gateways``; times in seconds. A variable whose value is None is unset.
+
+    ``readiness`` is a word, or the number of a file descriptor.
+    """
+
+    home: str | None
+    command: Argv
+    user: str | None
+    profiles: tuple[ProfileEntry, ...]
+    marker: str | None
+    env: tuple[tuple[str, str | None], ...]
+    port_range: str | None
+    readiness: str | int | None
+    crash: CrashEntry
+    stop_timeout: float | None
+    packages: tuple[str, ...]
+    files: tuple[OverlayEntry, ...]
+    base_image: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,3 +215,4 @@ class BuildFile:
     description: str | None
     params: tuple[str, ...]
     task: TaskEntry | None
+    gateways: GatewaysEntry | None

@@ -22,10 +22,13 @@ from compiler.surface.build_file import (
     TargetEntry,
     TaskEntry,
 )
+from compiler.surface.decode_gateways import DURATIONS as _OF_GATEWAYS
+from compiler.surface.decode_gateways import decode_gateways
 from compiler.surface.duration import parse_duration
 from compiler.surface.memory import parse_memory
 from compiler.surface.modes import check_modes
 from compiler.surface.schema_check import check_schema
+from compiler.surface.variables import decode_variables
 
 _MEMORY: Final = tuple(("resources", name, "memory") for name in ("main", "evaluator", "runner"))
 _DURATIONS: Final = (
@@ -36,6 +39,7 @@ _DURATIONS: Final = (
     ("verifier_timeout",),
     ("harbor", "retry", "min_wait"),
     ("harbor", "retry", "max_wait"),
+    *_OF_GATEWAYS,
 )
 
 # What an amount is called, and how to write one.
@@ -68,6 +72,7 @@ def decode_build(document: Document) -> tuple[BuildFile | None, tuple[Diagnostic
         description=data.get("description"),
         params=tuple(data.get("params", ())),
         task=_decode_task(document, seconds, memory) if "agent_repo" in data else None,
+        gateways=decode_gateways(document, seconds),
     )
     return file, ()
 
@@ -124,7 +129,11 @@ def _decode_task(document: Document, seconds: _Seconds, memory: _Bytes) -> TaskE
         score_baseline=data.get("score_baseline", False),
         baseline_floor=data.get("baseline_floor", False),
         secrets=tuple(_decode_secret(e) for e in data.get("secrets", ())),
-        agent_env=_decode_variables(document),
+        agent_env=tuple(
+            (name, value)
+            for name, value in decode_variables(document, ("agent_env",))
+            if value is not None
+        ),
         base_image_main=data.get("base_image_main"),
         base_image_sidecar=data.get("base_image_sidecar"),
         runner=_decode_runner(data.get("runner", {})),
@@ -148,18 +157,6 @@ def _names(data: _Data, key: str) -> tuple[str, ...]:
 
 def _argv(data: _Data, key: str) -> tuple[str, ...] | None:
     return tuple(data[key]) if key in data else None
-
-
-def _decode_variables(document: Document) -> tuple[tuple[str, str], ...]:
-    """Numbers as they are written: 3.10 is a version to whoever writes it."""
-    found = []
-    for name, value in document.data.get("agent_env", {}).items():
-        if isinstance(value, bool):
-            found.append((name, str(value).lower()))
-        else:
-            written = document.plain.get(("agent_env", name), str(value))
-            found.append((name, value if isinstance(value, str) else written))
-    return tuple(found)
 
 
 def _decode_a(data: _Data, seconds: _Seconds) -> ModeAEntry:
@@ -204,6 +201,7 @@ def _decode_harbor(data: _Data, seconds: _Seconds) -> HarborEntry:
         ),
         reward_key=data.get("reward_key"),
         aggregate_attempts=data.get("aggregate_attempts"),
+        exceptions=tuple(data.get("exceptions", {}).items()),
         requirement=data.get("requirement"),
         extra_args=_names(data, "extra_args"),
     )

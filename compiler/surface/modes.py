@@ -12,7 +12,7 @@ from compiler.source.document import Document
 from compiler.surface.schema_check import first_sentence
 
 # Keys that mean something without a task.
-_ALWAYS: Final = ("name", "description", "params")
+_ALWAYS: Final = ("name", "description", "params", "gateways")
 _OF_MODE: Final = {
     "A": (
         "dataset",

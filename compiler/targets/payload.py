@@ -8,7 +8,7 @@ from compiler import resources
 from compiler.output.file_set import FILE_MODE, PROGRAM_MODE, Copied, File, make_file
 
 FOLDER: Final = "environment/runtime"
-TASK_PARTS: Final = ("baseline", "client", "evaluator", "report", "runner")
+TASK_PARTS: Final = ("agent", "baseline", "client", "evaluator", "nested", "report", "runner")
 
 
 def copy_runtime(parts: tuple[str, ...] = TASK_PARTS) -> dict[str, File]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from compiler.ir.task_plan import Bound, FromCaller, Service, TaskPlan, Variable
+from compiler.ir.task_plan import Bound, FromCaller, Plan, Service, TaskPlan, Variable
 
 
-def describe_plan(name: str, plan: TaskPlan) -> dict[str, Any]:
+def describe_plan(name: str, plan: Plan) -> dict[str, Any]:
     """The plan as plain data: sizes in bytes, times in seconds, modes in octal text."""
     return {
         "name": name,
@@ -61,7 +61,10 @@ def _describe_variable(variable: Variable) -> dict[str, Any]:
     return {"name": variable.name, "from": "caller", "variables": callers}
 
 
-def _bounds(plan: TaskPlan) -> Iterator[tuple[str, Bound]]:
+def _bounds(plan: Plan) -> Iterator[tuple[str, Bound]]:
+    """The bounds of Harbor's phases; none without a task."""
+    if not isinstance(plan, TaskPlan):
+        return
     timeouts = plan.timeouts
     yield "build", timeouts.build
     yield "agent", timeouts.agent
@@ -69,7 +72,7 @@ def _bounds(plan: TaskPlan) -> Iterator[tuple[str, Bound]]:
     yield "verifier", timeouts.verifier
 
 
-def render_plan(name: str, plan: TaskPlan) -> str:
+def render_plan(name: str, plan: Plan) -> str:
     """The same for people."""
     blocks = [name]
     blocks.extend("\n".join(_service_lines(service)) for service in plan.services)
@@ -79,8 +82,9 @@ def render_plan(name: str, plan: TaskPlan) -> str:
         f"  {v.name:15} {', '.join(a.value for a in v.holds) or 'a socket'}" for v in plan.volumes
     )
     blocks.append("\n".join(["volumes", *volumes]))
-    bounds = (f"  {phase:9} {b.seconds:8g} s  {b.why}" for phase, b in _bounds(plan))
-    blocks.append("\n".join(["timeouts", *bounds]))
+    bounds = [f"  {phase:9} {b.seconds:8g} s  {b.why}" for phase, b in _bounds(plan)]
+    if bounds:
+        blocks.append("\n".join(["timeouts", *bounds]))
     return "\n\n".join(blocks) + "\n"
 
 

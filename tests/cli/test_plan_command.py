@@ -52,7 +52,7 @@ def test_plan_of_a_build_without_a_task(mooring: Mooring, build: Path) -> None:
     write_build(build.parent, dict.fromkeys(key for key in REQUIRED if key != "name"))
     ended = mooring("plan", build)
     assert ended.code == 0
-    assert ended.out == "org/small: no task\n"
+    assert ended.out == "org/small: nothing to write\n"
     assert "MOR125" in ended.err
 
 

@@ -43,6 +43,13 @@ MODE_B: Final = {
     **dict.fromkeys(("dataset", "input_fields", "command", "task_project", "task_module")),
 }
 
+# What a key of a mapping that may be left out whole needs beside itself.
+BESIDE: Final[dict[str, dict[str, Any]]] = {
+    "harbor": MODE_B,
+    "secrets[]": {"secrets": [{"name": "KEY"}]},
+    "gateways": {"gateways": {"command": ["gateway"], "profiles": [{"name": "coder"}]}},
+}
+
 type Key = tuple[str, ...]
 
 
@@ -111,10 +118,7 @@ def test_every_key_is_in_it() -> None:
 
 @pytest.mark.parametrize("path", DEFAULTS, ids=".".join)
 def test_writing_a_default_changes_nothing(path: Key) -> None:
-    mode = MODE_B if path[0] == "harbor" else {}
-    secret = {"secrets": [{"name": "KEY"}]} if path[0] == "secrets[]" else {}
-    targets = {"targets": [{"split": "test"}]}
-    base = {**mode, **secret, **targets}
+    base = {**BESIDE.get(path[0], {}), "targets": [{"split": "test"}]}
     written = {**base, **writing(path, DEFAULTS[path], base)}
     assert without_places(build_of(written)) == without_places(build_of(base))
 
@@ -122,9 +126,8 @@ def test_writing_a_default_changes_nothing(path: Key) -> None:
 @pytest.mark.parametrize("path", DEFAULTS, ids=".".join)
 def test_writing_something_else_changes_the_build(path: Key) -> None:
     """So that the test above cannot pass on a key that nothing reads."""
-    mode = MODE_B if path[0] == "harbor" else {}
-    secret = {"secrets": [{"name": "KEY"}]} if path[0] == "secrets[]" else {}
-    base = {**mode, **secret, "targets": [{"split": "test"}], "submit_enabled": True}
+    beside = BESIDE.get(path[0], {})
+    base = {**beside, "targets": [{"split": "test"}], "submit_enabled": True}
     other = another(path, DEFAULTS[path])
     written = {**base, **writing(path, other, base)}
     assert without_places(build_of(written)) != without_places(build_of(base))
@@ -141,8 +144,13 @@ def another(path: Key, default: object) -> object:
         return path[-1] != "submit_enabled"
     if isinstance(default, (int, float)):
         return default + 1
-    known = {"environment": "docker"}
-    return known.get(path[-1], "59s" if "imum" in str(form) else "other")
+    others = {
+        "environment": "docker",
+        "home": "/other",
+        "port_range": "1-2000",
+        "readiness": "none",
+    }
+    return others.get(path[-1], "59s" if "imum" in str(form) else "other")
 
 
 def test_each_optional_value_has_a_default_or_a_reason() -> None:

@@ -24,6 +24,7 @@ PLANS = {
     "environment/evaluator/plan.json": "evaluator-plan",
     "environment/main/plan.json": "workbench-plan",
     "environment/runner/plan.json": "runner-plan",
+    "environment/gateways/plan.json": "supervisor-plan",
 }
 MOST: dict[str, Any] = {
     "description": "All keys.",
@@ -42,11 +43,26 @@ MOST: dict[str, Any] = {
     "agent_timeout": "720h",
     "max_concurrency": 64,
     "input_fields": ["question"],
+    "gateways": {
+        "command": ["gateway", "", "{profile}"],
+        "marker": "-",
+        "user": f"_{31 * '-'}",
+        "env": {"A": None, "B": ""},
+        "profiles": [
+            {"name": "default", "start": True},
+            {"name": 200 * "a", "env": {"_": None}},
+        ],
+        "port_range": "1-2000",
+        "readiness": {"notification_fd": 8},
+        "crash": {"deaths": 32, "window": "24h", "max_backoff": "1h"},
+        "stop_timeout": "1h",
+    },
 }
+LEAST: dict[str, Any] = {"gateways": {"command": ["gateway"]}}
 
 
 @pytest.mark.parametrize(("path", "schema"), PLANS.items())
-@pytest.mark.parametrize("changes", [{}, MOST], ids=["least", "most"])
+@pytest.mark.parametrize("changes", [LEAST, MOST], ids=["least", "most"])
 def test_plans_keep_their_contract(
     tmp_path: Path, path: str, schema: str, changes: dict[str, Any]
 ) -> None:

@@ -80,7 +80,8 @@ def test_texts_end_with_one_line_end(files: FileSet) -> None:
 
 def test_the_runtime_is_copied(files: FileSet) -> None:
     parts = {path.split("/")[2] for path in files if path.startswith("environment/runtime/")}
-    assert parts == {"__init__.py", "baseline", "client", "evaluator", "report", "runner"}
+    runtime = {"agent", "baseline", "client", "evaluator", "nested", "report", "runner"}
+    assert parts == {"__init__.py", *runtime}
     for path, file in files.items():
         if path.startswith("environment/runtime/") and path.count("/") > 2:
             assert isinstance(file.content, Copied)

@@ -12,6 +12,12 @@ from .outcomes import Outcome
 
 
 class Backend(Protocol):
+    # What `check` checks, by the name that it has in `health`.
+    part: str
+
+    async def check(self) -> None:
+        """Raises an exception with the cause when nothing can ever be evaluated as things are."""
+
     async def ping(self) -> None:
         """Raises an exception with the cause when nothing could be evaluated now."""
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .fields import PlanError
-from .plan import Plan, read_plan
+from .plan import PlanA, PlanB, read_plan
 
 DEFAULT_PLAN = Path("/opt/mooring/plan.json")
 HEALTH_SECONDS = 10.0
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     return run[options.command](plan)
 
 
-def _serve(plan: Plan) -> int:
+def _serve(plan: PlanA | PlanB) -> int:
     from .serve import serve  # the framework, which the other commands do not have
 
     return serve(plan)
@@ -65,7 +65,7 @@ class _Unix(http.client.HTTPConnection):
 
 
 def _ask(
-    plan: Plan, method: str, target: str, timeout: float | None
+    plan: PlanA | PlanB, method: str, target: str, timeout: float | None
 ) -> tuple[int, dict[str, object]]:
     """Status and document that the control socket answers."""
     connection = _Unix(plan.paths.admin / "control.sock", timeout)
@@ -78,7 +78,7 @@ def _ask(
         connection.close()
 
 
-def _health(plan: Plan) -> int:
+def _health(plan: PlanA | PlanB) -> int:
     """The control socket tells causes; the public port is tried as well, since that is what others
     use.
     """
@@ -96,12 +96,12 @@ def _health(plan: Plan) -> int:
     return 3
 
 
-def _try_port(plan: Plan) -> None:
+def _try_port(plan: PlanA | PlanB) -> None:
     loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(plan.listen.host, plan.listen.host)
     socket.create_connection((loopback, plan.listen.port), timeout=HEALTH_SECONDS).close()
 
 
-def _finalize(plan: Plan) -> int:
+def _finalize(plan: PlanA | PlanB) -> int:
     """Asks until an answer comes: an evaluator that restarts in between resumes where it was."""
     deadline = time.monotonic() + REACH_SECONDS
     while True:

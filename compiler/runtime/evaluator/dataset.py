@@ -1,4 +1,6 @@
-"""Samples of a split, read from `<split>.jsonl` in the evaluator's image."""
+"""Samples of a split, read from its file in the evaluator's image: rows of `<split>.jsonl`, or in
+mode B the names of tasks that `<split>.json` lists.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .plan import Plan, Split
+from .plan import PlanA, PlanB, Split
 
 LINE_BYTES = 16 * 1024 * 1024
 
@@ -18,7 +20,7 @@ class DatasetError(ValueError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One row. `row` is the whole row as JSON text (for the scorer), `input` what a candidate may
-    see.
+    see. Of a task of mode B the evaluator has the name alone, which is its `id`.
     """
 
     id: str
@@ -26,7 +28,7 @@ class Sample:
     input: dict[str, object]
 
 
-def read_samples(plan: Plan) -> dict[str, tuple[Sample, ...]]:
+def read_samples(plan: PlanA | PlanB) -> dict[str, tuple[Sample, ...]]:
     """Samples of every split of the plan by its name, in the order of the file."""
     samples = {split.name: read_split(plan, split) for split in plan.splits}
     for target in plan.targets:
@@ -38,8 +40,11 @@ def read_samples(plan: Plan) -> dict[str, tuple[Sample, ...]]:
     return samples
 
 
-def read_split(plan: Plan, split: Split) -> tuple[Sample, ...]:
-    samples = _read_lines(plan.paths.data / split.file, split.name, plan.input_fields)
+def read_split(plan: PlanA | PlanB, split: Split) -> tuple[Sample, ...]:
+    if isinstance(plan, PlanA):
+        samples = _read_lines(plan.paths.data / split.file, split.name, plan.input_fields)
+    else:
+        samples = _read_names(plan.paths.cases / split.file, split.name)
     if len(samples) != split.samples:
         raise DatasetError(
             f"split {split.name}: {len(samples)} samples where the plan says {split.samples}"
@@ -47,6 +52,18 @@ def read_split(plan: Plan, split: Split) -> tuple[Sample, ...]:
     if len({sample.id for sample in samples}) != len(samples):
         raise DatasetError(f"split {split.name}: two samples have the same id")
     return samples
+
+
+def _read_names(path: Path, split: str) -> tuple[Sample, ...]:
+    try:
+        names = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DatasetError(f"split {split}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"split {split}: not JSON in UTF-8") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise DatasetError(f"split {split}: not a list of names of tasks")
+    return tuple(Sample(id=name, row="null", input={}) for name in names)
 
 
 def _read_lines(path: Path, split: str, fields: tuple[str, ...]) -> tuple[Sample, ...]:

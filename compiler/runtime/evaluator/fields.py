@@ -46,6 +46,12 @@ class Fields:
     def text(self, key: str, pattern: re.Pattern[str] | None = None) -> str:
         return text_of(self.raw(key), self.place(key), pattern)
 
+    def text_or_none(self, key: str) -> str | None:
+        return None if self.raw(key) is None else self.text(key)
+
+    def path_or_none(self, key: str) -> Path | None:
+        return None if self.raw(key) is None else self.path(key)
+
     def path(self, key: str) -> Path:
         value = Path(self.text(key))
         if not value.is_absolute() or ".." in value.parts:

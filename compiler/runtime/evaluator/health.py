@@ -12,7 +12,6 @@ from .ledger import Ledger
 from .offload import Lane
 from .plan import Plan
 from .records import LedgerUnusable
-from .scorer import ScorerUnusable, check_scorer
 
 STARTING = "the evaluator is starting"
 WATCH_SECONDS = 5.0
@@ -56,8 +55,8 @@ def missing_secrets(plan: Plan) -> str | None:
 
 
 class Watch:
-    """Keeps `Health` true while the evaluator runs: scorer once, runner again and again, ledger
-    when asked.
+    """Keeps `Health` true while the evaluator runs: scorer or Harbor once, runner again and again,
+    ledger when asked.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Watch:
         cancelled.
         """
         self._health.set("secrets", missing_secrets(self._plan))
-        await asyncio.gather(self._check_scorer(), self._check_runner())
+        await asyncio.gather(self._check_backend(), self._check_runner())
         await self.check_ledger()
         self._health.started()
         while True:
@@ -95,11 +94,11 @@ class Watch:
                 self._health.set("ledger", str(error))
             self._probed = time.monotonic()
 
-    async def _check_scorer(self) -> None:
+    async def _check_backend(self) -> None:
         try:
-            await check_scorer(self._plan)
-        except ScorerUnusable as error:
-            self._health.set("scorer", str(error))
+            await self._backend.check()
+        except Exception as error:  # whatever it is, nothing can be evaluated
+            self._health.set(self._backend.part, str(error))
 
     async def _check_runner(self) -> None:
         try:

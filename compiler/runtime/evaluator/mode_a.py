@@ -11,19 +11,18 @@ from collections.abc import Iterator, Sequence
 from .answers import BadAnswer, decode_answer
 from .candidates import CandidateStore, MachineryFailure
 from .dataset import Sample
+from .delivery import RETRY_DELAYS, deliver, refusal
 from .outcomes import MOST_LOST, Failed, Lost, Outcome
-from .plan import Plan
+from .plan import PlanA
 from .runner_client import (
     Run,
     RunnerClient,
     RunnerFailure,
-    SetupFailed,
     TreeRefused,
     TreeUnknown,
 )
-from .scorer import Scorers, ScorerUnusable
+from .scorer import Scorers, ScorerUnusable, check_scorer
 
-RETRY_DELAYS = (0.5, 3.0)
 _LARGE = 32 * 1024
 _NO_TIME = "the evaluation's time was over before this sample was finished"
 _MACHINERY = (RunnerFailure, ScorerUnusable, MachineryFailure, OSError)
@@ -33,13 +32,18 @@ _log = logging.getLogger("mooring.evaluator")
 class ModeA:
     """Backend over a runner; see `backend.Backend`."""
 
-    def __init__(self, plan: Plan, store: CandidateStore, runner: RunnerClient) -> None:
+    part = "scorer"
+
+    def __init__(self, plan: PlanA, store: CandidateStore, runner: RunnerClient) -> None:
         self._plan = plan
         self._store = store
         self._runner = runner
 
     async def ping(self) -> None:
         await self._runner.ping()
+
+    async def check(self) -> None:
+        await check_scorer(self._plan)
 
     async def close(self) -> None:
         await self._runner.close()
@@ -54,7 +58,7 @@ class _Evaluation:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: PlanA,
         store: CandidateStore,
         runner: RunnerClient,
         tree: str,
@@ -73,13 +77,13 @@ class _Evaluation:
     async def run(self) -> tuple[Outcome, ...]:
         try:
             async with asyncio.timeout(self._plan.timeout):
-                await self._deliver()
+                await deliver(self._runner, self._store, self._tree, self._trouble)
                 self._troubled = None
                 await self._run_all()
         except TimeoutError:
             await self._look_at_runner()
         except TreeRefused as error:
-            self._refused = _refusal(error)
+            self._refused = refusal(error)
         except _MACHINERY as error:
             self._trouble(error)
         finally:
@@ -105,17 +109,6 @@ class _Evaluation:
         self._troubled = f"{type(error).__name__}: {error}"
         _log.warning("machinery: %s", self._troubled)
 
-    async def _deliver(self) -> None:
-        for delay in (*RETRY_DELAYS, None):
-            try:
-                await self._runner.ensure(self._tree, self._store.archive)
-                return
-            except _MACHINERY as error:
-                if delay is None:
-                    raise
-                self._trouble(error)
-                await asyncio.sleep(delay)
-
     async def _run_all(self) -> None:
         numbers = iter(range(len(self._samples)))
         async with asyncio.TaskGroup() as group:
@@ -139,7 +132,7 @@ class _Evaluation:
             try:
                 return await self._attempt(sample)
             except TreeRefused as error:
-                self._refused = _refusal(error)
+                self._refused = refusal(error)
                 return self._refused
             except _MACHINERY as error:
                 self._trouble(error)
@@ -169,14 +162,7 @@ class _Evaluation:
         return await asyncio.to_thread(decode_answer, body, limit)
 
 
-def _refusal(error: TreeRefused) -> Failed:
-    cause = "the candidate's tree cannot be run"
-    if isinstance(error, SetupFailed):
-        cause = "the candidate's setup failed"
-    return Failed(cause=cause, detail=str(error))
-
-
-def failure_of(run: Run, plan: Plan) -> Failed | None:
+def failure_of(run: Run, plan: PlanA) -> Failed | None:
     """The candidate's failure that a run shows by itself, or `None` when there is an output to
     read.
     """

@@ -11,8 +11,11 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
+from ..nested.settings import Settings
 from .fields import Fields, PlanError, check_unique, text_of
+from .nested_plan import decode_settings
 
 PLAN_VERSION = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -20,7 +23,11 @@ _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\.jsonl")
+# Samples of mode A a line, names of tasks of mode B in a list.
+_FILES = {
+    "A": re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\.jsonl"),
+    "B": re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\.json"),
+}
 _SHA_LENGTH = {"sha1": 40, "sha256": 64}
 
 
@@ -55,9 +62,25 @@ class Paths:
     admin: Path
     results: Path
     runner_socket: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathsA(Paths):
     data: Path
     scorer: Path
     scorer_python: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathsB(Paths):
+    """`inner_tasks` is `None` where the tasks come from a registry, `environments` where Harbor
+    knows the environment itself.
+    """
+
+    cases: Path
+    inner_tasks: Path | None
+    environments: Path | None
+    harbor: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,17 +144,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Times are in seconds; `timeout` bounds one evaluation, `sample_timeout` one run of a
-    candidate. `deterministic`: the same tree answers the same samples alike, always.
+    """Times are in seconds; `timeout` bounds one evaluation. `deterministic`: the same tree answers
+    the same samples alike, always.
     """
 
     task: str
     baseline: Baseline
     listen: Listen
     paths: Paths
-    input_fields: tuple[str, ...]
     splits: tuple[Split, ...]
-    scorer: ScorerEntry
     budgets: tuple[Budget, ...]
     deterministic: bool
     selection: Selection
@@ -140,8 +161,6 @@ class Plan:
     targets: tuple[Target, ...]
     failure_value: float
     timeout: float
-    sample_timeout: float
-    scorer_timeout: float
     max_concurrency: int
     read_only_paths: tuple[str, ...]
     limits: Limits
@@ -154,7 +173,26 @@ class Plan:
         return next((budget for budget in self.budgets if budget.split == split), None)
 
 
-def read_plan(path: Path) -> Plan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanA(Plan):
+    """`sample_timeout` bounds one run of a candidate's command, `scorer_timeout` one scoring."""
+
+    paths: PathsA
+    input_fields: tuple[str, ...]
+    scorer: ScorerEntry
+    sample_timeout: float
+    scorer_timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanB(Plan):
+    """A candidate is an agent that a nested Harbor runs; a sample is one of its tasks."""
+
+    paths: PathsB
+    nested: Settings
+
+
+def read_plan(path: Path) -> PlanA | PlanB:
     """The plan in a file; whatever is wrong with the file or in it is a `PlanError`."""
     try:
         text = path.read_bytes().decode("utf-8")
@@ -165,47 +203,65 @@ def read_plan(path: Path) -> Plan:
 
 
 _PLAN_KEYS = (
-    "plan_version service mode task baseline listen paths input_fields splits scorer"
+    "plan_version service mode task baseline listen paths splits"
     " budgets deterministic selection submit_enabled score_baseline targets failure_value"
-    " timeout sample_timeout scorer_timeout max_concurrency read_only_paths limits secrets"
+    " timeout max_concurrency read_only_paths limits secrets"
 )
+_MODE_KEYS = {"A": "input_fields scorer sample_timeout scorer_timeout", "B": "harbor"}
 
 
-def decode_plan(value: object) -> Plan:
+def decode_plan(value: object) -> PlanA | PlanB:
     """Typed plan of parsed JSON, with every reference between its parts checked."""
-    top = Fields(value, "plan", _PLAN_KEYS)
-    for key, constant in (
-        ("plan_version", PLAN_VERSION),
-        ("service", "eval-sidecar"),
-        ("mode", "A"),
-    ):
+    mode = value.get("mode") if isinstance(value, dict) else None
+    # Of a plan without a mode, or with another, whatever is said is said of mode A.
+    top = Fields(value, "plan", f"{_PLAN_KEYS} {_MODE_KEYS['B' if mode == 'B' else 'A']}")
+    for key, constant in (("plan_version", PLAN_VERSION), ("service", "eval-sidecar")):
         if top.raw(key) != constant or isinstance(top.raw(key), bool):
             raise PlanError(top.place(key), f"expected {constant!r}, found {top.raw(key)!r:.60}")
-    plan = Plan(
-        task=top.text("task"),
-        baseline=_baseline(top),
-        listen=_listen(top),
-        paths=_paths(top),
-        input_fields=top.list("input_fields", text_of),
-        splits=top.list("splits", _split),
-        scorer=_scorer(top),
-        budgets=top.list("budgets", _budget),
-        deterministic=top.flag("deterministic"),
-        selection=_selection(top),
-        submit_enabled=top.flag("submit_enabled"),
-        score_baseline=top.flag("score_baseline"),
-        targets=top.list("targets", _target),
-        failure_value=top.number("failure_value"),
-        timeout=top.seconds("timeout"),
-        sample_timeout=top.seconds("sample_timeout"),
-        scorer_timeout=top.seconds("scorer_timeout"),
-        max_concurrency=top.whole("max_concurrency", 1, 1024),
-        read_only_paths=top.list("read_only_paths", text_of),
-        limits=_limits(top),
-        secrets=top.list("secrets", lambda item, place: text_of(item, place, _VARIABLE)),
-    )
+    if mode not in _MODE_KEYS:
+        raise PlanError(top.place("mode"), f"expected 'A' or 'B', found {mode!r:.60}")
+    plan = _plan_a(top) if mode == "A" else _plan_b(top)
     _check_references(plan)
     return plan
+
+
+def _plan_a(top: Fields) -> PlanA:
+    return PlanA(
+        **_common(top, "A"),
+        paths=_paths_a(top),
+        input_fields=top.list("input_fields", text_of),
+        scorer=_scorer(top),
+        sample_timeout=top.seconds("sample_timeout"),
+        scorer_timeout=top.seconds("scorer_timeout"),
+    )
+
+
+def _plan_b(top: Fields) -> PlanB:
+    plan = PlanB(**_common(top, "B"), paths=_paths_b(top), nested=decode_settings(top))
+    if (plan.nested.task_source is None) == (plan.paths.inner_tasks is None):
+        raise PlanError("plan.paths.inner_tasks", "expected either it or harbor.task_source")
+    return plan
+
+
+def _common(top: Fields, mode: str) -> dict[str, Any]:
+    return {
+        "task": top.text("task"),
+        "baseline": _baseline(top),
+        "listen": _listen(top),
+        "splits": top.list("splits", lambda item, place: _split(item, place, _FILES[mode])),
+        "budgets": top.list("budgets", _budget),
+        "deterministic": top.flag("deterministic"),
+        "selection": _selection(top),
+        "submit_enabled": top.flag("submit_enabled"),
+        "score_baseline": top.flag("score_baseline"),
+        "targets": top.list("targets", _target),
+        "failure_value": top.number("failure_value"),
+        "timeout": top.seconds("timeout"),
+        "max_concurrency": top.whole("max_concurrency", 1, 1024),
+        "read_only_paths": top.list("read_only_paths", text_of),
+        "limits": _limits(top),
+        "secrets": top.list("secrets", lambda item, place: text_of(item, place, _VARIABLE)),
+    }
 
 
 def _check_references(plan: Plan) -> None:
@@ -213,9 +269,10 @@ def _check_references(plan: Plan) -> None:
     check_unique((split.file for split in plan.splits), "plan.splits", "file")
     check_unique((budget.split for budget in plan.budgets), "plan.budgets", "split")
     check_unique((target.reward_key for target in plan.targets), "plan.targets", "reward_key")
-    check_unique(plan.input_fields, "plan.input_fields", None)
-    if not plan.input_fields:
-        raise PlanError("plan.input_fields", "expected at least one")
+    if isinstance(plan, PlanA):
+        check_unique(plan.input_fields, "plan.input_fields", None)
+        if not plan.input_fields:
+            raise PlanError("plan.input_fields", "expected at least one")
     if not plan.targets:
         raise PlanError("plan.targets", "expected at least one")
     references = [(f"plan.budgets[{i}].split", b.split) for i, b in enumerate(plan.budgets)]
@@ -251,19 +308,35 @@ def _listen(top: Fields) -> Listen:
     return Listen(host=item.text("host"), port=item.whole("port", 1, 65535))
 
 
-def _paths(top: Fields) -> Paths:
-    item = top.inner("paths", "admin results runner_socket data scorer scorer_python")
-    return Paths(
-        admin=item.path("admin"),
-        results=item.path("results"),
-        runner_socket=item.path("runner_socket"),
+_COMMON_PATHS = "admin results runner_socket"
+
+
+def _paths_a(top: Fields) -> PathsA:
+    item = top.inner("paths", f"{_COMMON_PATHS} data scorer scorer_python")
+    return PathsA(
+        **_common_paths(item),
         data=item.path("data"),
         scorer=item.path("scorer"),
         scorer_python=item.path("scorer_python"),
     )
 
 
-def _split(value: object, place: str) -> Split:
+def _paths_b(top: Fields) -> PathsB:
+    item = top.inner("paths", f"{_COMMON_PATHS} cases inner_tasks environments harbor")
+    return PathsB(
+        **_common_paths(item),
+        cases=item.path("cases"),
+        inner_tasks=item.path_or_none("inner_tasks"),
+        environments=item.path_or_none("environments"),
+        harbor=item.path("harbor"),
+    )
+
+
+def _common_paths(item: Fields) -> dict[str, Path]:
+    return {key: item.path(key) for key in _COMMON_PATHS.split()}
+
+
+def _split(value: object, place: str, file: re.Pattern[str]) -> Split:
     item = Fields(value, place, "name access file samples min_samples")
     access = item.text("access")
     if access not in {tier.value for tier in Access}:
@@ -271,7 +344,7 @@ def _split(value: object, place: str) -> Split:
     return Split(
         name=item.text("name", _NAME),
         access=Access(access),
-        file=item.text("file", _FILE),
+        file=item.text("file", file),
         samples=item.whole("samples", 1, 10_000_000),
         min_samples=item.whole("min_samples", 1, 10_000_000),
     )

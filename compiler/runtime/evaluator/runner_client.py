@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..runner import frames
-from .plan import Plan
+from .plan import PlanA, PlanB
 
 PING_SECONDS = 5.0
 PUT_SECONDS = 120.0
@@ -98,9 +98,10 @@ class _Connection:
 class RunnerClient:
     """Connections are kept for reuse, at most as many as there are callers at one time."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PlanA | PlanB) -> None:
         self._socket = str(plan.paths.runner_socket)
-        self._sample_seconds = plan.sample_timeout + SAMPLE_MARGIN
+        seconds = plan.sample_timeout if isinstance(plan, PlanA) else 0
+        self._sample_seconds = seconds + SAMPLE_MARGIN
         self._output_bytes = plan.limits.output_bytes
         self._idle: list[_Connection] = []
 

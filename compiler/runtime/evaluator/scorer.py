@@ -27,7 +27,7 @@ from pathlib import Path
 
 from .dataset import Sample
 from .outcomes import Failed, Scored
-from .plan import Plan
+from .plan import PlanA
 
 WORKER = Path(__file__).with_name("scorer_worker.py")
 IMPORT_SECONDS = 120.0
@@ -54,7 +54,7 @@ class _Worker:
         self._writer = writer
 
     @classmethod
-    async def start(cls, plan: Plan) -> _Worker:
+    async def start(cls, plan: PlanA) -> _Worker:
         """A worker that has imported the scorer, or `ScorerUnusable`."""
         ours, theirs = socket.socketpair()
         with theirs:
@@ -132,7 +132,7 @@ class Scorers:
     time.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PlanA) -> None:
         self._plan = plan
         self._idle: list[_Worker] = []
 
@@ -169,13 +169,13 @@ class Scorers:
             await self._idle.pop().stop()
 
 
-async def check_scorer(plan: Plan) -> None:
+async def check_scorer(plan: PlanA) -> None:
     """Raises `ScorerUnusable` when the scorer cannot be imported."""
     worker = await _Worker.start(plan)
     await worker.stop()
 
 
-async def _spawn(plan: Plan, descriptor: int) -> asyncio.subprocess.Process:
+async def _spawn(plan: PlanA, descriptor: int) -> asyncio.subprocess.Process:
     entry = plan.scorer
     folder = str(plan.paths.scorer)
     return await asyncio.create_subprocess_exec(

@@ -25,7 +25,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from .app import make_app
 from .control import SOCKET_NAME, make_control
 from .documents import error_document
-from .plan import Plan
+from .plan import PlanA, PlanB
 from .service import Service
 
 HEADER_BYTES = 32 * 1024
@@ -105,7 +105,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(plan: Plan) -> int:
+def serve(plan: PlanA | PlanB) -> int:
     """Blocks until the evaluator is told to stop; returns an exit code."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s"
@@ -114,7 +114,7 @@ def serve(plan: Plan) -> int:
     return asyncio.run(_run(plan))
 
 
-async def _run(plan: Plan) -> int:
+async def _run(plan: PlanA | PlanB) -> int:
     service = Service(plan)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -165,7 +165,7 @@ def _server(app: Starlette) -> _Server:
     )
 
 
-def _listen_public(plan: Plan) -> socket.socket:
+def _listen_public(plan: PlanA | PlanB) -> socket.socket:
     family = socket.AF_INET6 if ":" in plan.listen.host else socket.AF_INET
     # The protocol is named because asyncio disables Nagle only for sockets that name it.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -22,8 +22,9 @@ from .finalise import Finaliser
 from .health import Health, Watch
 from .ledger import Ledger, open_ledger
 from .mode_a import ModeA
+from .mode_b import ModeB
 from .offload import Lane
-from .plan import Access, Plan
+from .plan import Access, PlanA, PlanB
 from .records import (
     Job,
     LedgerUnusable,
@@ -59,7 +60,7 @@ class Parts:
 class Service:
     """Lives in one event loop from `start` to `stop`."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PlanA | PlanB) -> None:
         self.plan = plan
         self.health = Health()
         self.stopping = False
@@ -103,7 +104,7 @@ class Service:
         await self._disk(results.open)
         await self.books(ledger.recover)
         await self.books(results.recover, lambda job: _is_done(ledger, job))
-        self._backend = ModeA(self.plan, store, RunnerClient(self.plan))
+        self._backend = _backend(self.plan, store)
         engine = Engine(self.plan, self._backend, samples, ledger, results, self.books, self._disk)
         return Parts(
             store=store,
@@ -270,6 +271,11 @@ def _resolve(wanted: Wanted, samples: Sequence[Sample]) -> Subset:
     if wanted.number is not None:
         return draw(samples, wanted.number, wanted.seed)
     return whole(samples)
+
+
+def _backend(plan: PlanA | PlanB, store: CandidateStore) -> Backend:
+    runner = RunnerClient(plan)
+    return ModeA(plan, store, runner) if isinstance(plan, PlanA) else ModeB(plan, store, runner)
 
 
 def _make_folder(folder: Path) -> None:

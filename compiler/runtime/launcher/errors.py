@@ -22,6 +22,19 @@ class Refused(LaunchError):
     """It could go on, but nobody allowed it."""
 
 
+class Unknown(LaunchError):
+    """Somebody named what is not there, or what is there more than once."""
+
+
+class TableProblem(LaunchError):
+    """The table of providers is not as agreed; `path` leads to the place from its top."""
+
+    def __init__(self, path: tuple[str, ...], problem: str) -> None:
+        super().__init__(": ".join(["the table of secret providers", *path, problem]))
+        self.path = path
+        self.problem = problem
+
+
 class Stopped(Exception):
     """A signal asked the launch to end; `number` is the signal's."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .decide import NAME_LABEL, OWNER_LABEL, SESSION_LABEL
 from .engine import Container, Engine
-from .errors import LaunchError
+from .errors import Unknown
 from .owner import Place, is_dead
 
 SHARED = ""
@@ -62,16 +62,16 @@ def _row(container: Container, here: Place) -> Row:
 
 
 def find_one(rows: Sequence[Row], name: str, session: str | None) -> Row:
-    """The tong of that name, or the container; LaunchError for none or several."""
+    """The tong of that name, or the container; Unknown for none or several."""
     found = [row for row in rows if name in (row.tong, row.container)]
     if session is not None:
         found = [row for row in found if row.session == session]
     if not found:
         where = f" in session {session}" if session else ""
-        raise LaunchError(f"there is no tong {name}{where}", "`mooring tongs ps` lists them")
+        raise Unknown(f"there is no tong {name}{where}", "`mooring tongs ps` lists them")
     if len(found) > 1:
         containers = ", ".join(row.container for row in found)
-        raise LaunchError(f"there are several tongs {name}", f"name one of: {containers}")
+        raise Unknown(f"there are several tongs {name}", f"name one of: {containers}")
     return found[0]
 
 
@@ -80,7 +80,7 @@ def choose_down(rows: Iterable[Row], names: Sequence[str]) -> list[str]:
     shared = [row for row in rows if row.session == SHARED]
     unknown = [n for n in names if not any(n in (row.tong, row.container) for row in shared)]
     if unknown:
-        raise LaunchError(
+        raise Unknown(
             f"there is no shared tong {', '.join(unknown)}", "`mooring tongs ps` lists them"
         )
     return [row.container for row in shared if not names or {row.tong, row.container} & set(names)]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import LaunchError, Refused
+from .errors import LaunchError, Refused, TableProblem
 
 SECONDS = 120.0
 # The kernel's bound of one NAME=VALUE (MAX_ARG_STRLEN), with room for the name.
@@ -17,6 +17,7 @@ MOST_BYTES = 128 * 1024 - 1024
 _HOLE = re.compile(r"\{(ref|provider)\}")
 
 Argv = tuple[str, ...]
+Where = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -51,51 +52,56 @@ class ProviderTable:
 
 def decode_providers(value: Any, source: str) -> ProviderTable:
     """The table of decoded YAML or JSON: `{PROVIDER: ARGV}`, or `{default: ARGV, overrides:
-    {PROVIDER: ARGV}}`; in place of an ARGV also `{default: ARGV, overrides: {REFERENCE: ARGV}}`."""
+    {PROVIDER: ARGV}}`; in place of an ARGV also `{default: ARGV, overrides: {REFERENCE: ARGV}}`.
+
+    TableProblem for anything else. `source` is the name that messages give it.
+    """
     if value is None:
         return ProviderTable(source=source)
-    table = _object(value, source)
-    default = None
+    table, default = _object(value, ()), None
+    where: tuple[str, ...] = ()
     if "default" in table or "overrides" in table:
-        _only(table, source)
-        default = _argv(table["default"], f"{source}: default") if "default" in table else None
-        table = _object(table.get("overrides", {}), f"{source}: overrides")
-    found = {name: _provider(entry, f"{source}: {name}") for name, entry in table.items()}
+        _only(table, ())
+        default = _argv(table["default"], ("default",)) if "default" in table else None
+        where = ("overrides",)
+        table = _object(table.get("overrides", {}), where)
+    found = {name: _provider(entry, (*where, name)) for name, entry in table.items()}
     return ProviderTable(providers=found, default=default, source=source)
 
 
-def _provider(value: Any, where: str) -> Provider:
+def _provider(value: Any, where: Where) -> Provider:
     if not isinstance(value, dict):
         return Provider(_argv(value, where))
     _only(value, where)
-    overrides = _object(value.get("overrides", {}), f"{where}: overrides")
+    overrides = _object(value.get("overrides", {}), (*where, "overrides"))
     return Provider(
-        _argv(value["default"], f"{where}: default") if "default" in value else None,
-        {ref: _argv(argv, f"{where}: {ref}", whole=True) for ref, argv in overrides.items()},
+        _argv(value["default"], (*where, "default")) if "default" in value else None,
+        {
+            reference: _argv(argv, (*where, "overrides", reference), whole=True)
+            for reference, argv in overrides.items()
+        },
     )
 
 
-def _only(table: Mapping[str, Any], where: str) -> None:
-    unknown = sorted(table.keys() - {"default", "overrides"})
-    if unknown:
-        names = ", ".join(unknown)
-        raise LaunchError(f"{where}: {names} cannot stand beside `default` and `overrides`")
+def _only(table: Mapping[str, Any], where: Where) -> None:
+    for name in sorted(table.keys() - {"default", "overrides"}):
+        raise TableProblem((*where, name), "it cannot stand beside `default` and `overrides`")
 
 
-def _object(value: Any, where: str) -> dict[str, Any]:
+def _object(value: Any, where: Where) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise LaunchError(f"{where}: expected a mapping of names")
+        raise TableProblem(where, "expected a mapping of names")
     return value
 
 
-def _argv(value: Any, where: str, *, whole: bool = False) -> Argv:
+def _argv(value: Any, where: Where, *, whole: bool = False) -> Argv:
     """A template ignores no reference: only a line for one reference alone may lack `{ref}`."""
     if not isinstance(value, list) or not value or not all(isinstance(w, str) for w in value):
-        raise LaunchError(f"{where}: expected a list of words, the program first")
+        raise TableProblem(where, "expected a list of words, the program first")
     if not value[0] or any("\0" in word for word in value):
-        raise LaunchError(f"{where}: the program has no name, or a word holds NUL")
+        raise TableProblem(where, "the program has no name, or a word holds NUL")
     if not whole and not any("{ref}" in word for word in value):
-        raise LaunchError(f"{where}: no word holds {{ref}}, the place of the reference")
+        raise TableProblem(where, "no word holds {ref}, the place of the reference")
     return tuple(value)
 
 

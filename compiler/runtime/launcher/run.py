@@ -43,5 +43,4 @@ def become(argv: Sequence[str]) -> NoReturn:
         os.execvp(argv[0], list(argv))
     except OSError as error:
         tell(LaunchError(f"cannot run {argv[0]}: {error.strerror}"))
-        # As a shell answers.
-        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
+        sys.exit(OWN_FAILURE)

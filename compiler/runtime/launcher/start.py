@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .decide import Action, Wanted, decide
@@ -48,6 +48,8 @@ class Job:
         if self.lock is not None and not self.lock.acquire(self.is_cancelled, self._on_wait):
             return False
         for _ in range(ATTEMPTS):
+            if self.is_cancelled():
+                return False
             self.action = find_action(self.engine, self.names, self.tong)
             if self.action.removes:
                 self.engine.remove([self.container])
@@ -81,11 +83,18 @@ class Job:
         return True
 
     def _connect(self) -> None:
-        """Networks that stay are the container's own; the session's is new each time."""
+        """Networks of the definition stay the container's own; the launch's is joined each time."""
         for argv in self.tong.connect if self.made else ():
             self.engine.change(self.names.fill_all(argv))
         if self.tong.join is not None:
-            self.engine.change(self.names.fill_all(self.tong.join))
+            self._join(self.names.fill_all(self.tong.join))
+
+    def _join(self, argv: Sequence[str]) -> None:
+        """Unless it is on that network, where that is not the session's own but a harness's."""
+        network, container = argv[-2:]
+        found = self.engine.containers([container]).get(container)
+        if found is None or network not in found.networks:
+            self.engine.change(argv)
 
     def _deliver(self) -> None:
         if self.tong.deliver is None:

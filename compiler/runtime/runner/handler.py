@@ -18,7 +18,7 @@ from . import frames
 from .janitor import Ground
 from .plan import Plan
 from .run import CancelledError, Watch
-from .sample import Outcome, run_sample
+from .sample import Outcome, hold_session, run_sample
 from .secrets import hide_secrets
 from .setup import Setup, SetupFailedError
 from .store import Store
@@ -132,7 +132,7 @@ class Handler:
             "ping": self._ping,
             "has": self._has,
             "put": self._put,
-            "sample": self._sample,
+            **({"session": self._session} if self._plan.sessions else {"sample": self._sample}),
         }
         name = header.get("op")
         operation = operations.get(name) if isinstance(name, str) else None
@@ -182,6 +182,29 @@ class Handler:
                 raise RequestError("unknown_tree", f"there is no tree {tree}")
             outcome = run_sample(self._plan, self._ground, workspace, fields, self._watch())
             return self._describe(outcome)
+
+    def _session(self, header: frames.Header) -> Answer:
+        """Holds a session with a candidate's agent, on the descriptor that comes with the request;
+        the answer says how it ended.
+        """
+        with self._take_channel() as channel:
+            tree = _tree(header)
+            with self._store.use(tree) as workspace:
+                if workspace is None:
+                    raise RequestError("unknown_tree", f"there is no tree {tree}")
+                watch = self._watch()
+                outcome = hold_session(self._plan, self._ground, workspace, channel, watch)
+                return self._describe(outcome)
+
+    def _take_channel(self) -> socket.socket:
+        flags = socket.MSG_CMSG_CLOEXEC
+        _, descriptors, _, _ = socket.recv_fds(self._client, 1, 1, flags)
+        try:
+            return socket.socket(fileno=descriptors[0])
+        except (IndexError, OSError) as error:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise RequestError("bad_request", "expected a socket after the request") from error
 
     def _describe(self, outcome: Outcome) -> Answer:
         end = outcome.end

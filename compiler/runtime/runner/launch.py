@@ -14,6 +14,8 @@ from .plan import Plan
 from .processes import end_child, keep_status
 from .slots import Slot
 
+# The descriptor on which an agent's process speaks with the one that holds the session.
+CHANNEL = 3
 # What a shell answers for a program that is not there, or is not one.
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 # Failures to start that the command or the candidate's tree explains; others are the machinery's.
@@ -45,8 +47,13 @@ def fill_command(command: tuple[str, ...], slot: Slot, workspace: str) -> list[s
     return [_PLACEHOLDER.sub(lambda found: places[found[1]], word) for word in command]
 
 
-def launch(plan: Plan, slot: Slot, command: tuple[str, ...], workspace: str) -> Process:
-    """Starts the program; returns when it runs, or when it could not be started and ended so."""
+def launch(
+    plan: Plan, slot: Slot, command: tuple[str, ...], workspace: str, channel: int | None = None
+) -> Process:
+    """Starts the program; returns when it runs, or when it could not be started and ended so.
+
+    `channel` is an open descriptor that it finds as `CHANNEL`.
+    """
     argv = fill_command(command, slot, workspace)
     stdout, stdout_end = _stream(slot)
     stderr, stderr_end = _stream(slot)
@@ -54,7 +61,7 @@ def launch(plan: Plan, slot: Slot, command: tuple[str, ...], workspace: str) -> 
     pid = os.fork()
     if pid == 0:
         try:
-            _become_sample(plan, slot, workspace, (stdout_end, stderr_end))
+            _become_sample(plan, slot, workspace, (stdout_end, stderr_end), channel)
             _execute(argv, {**plan.environment, "HOME": slot.home, "TMPDIR": slot.home})
         except Exception as error:
             os.write(trouble_end, f"{error}".encode("utf-8", "replace"))
@@ -87,7 +94,9 @@ def _stream(slot: Slot) -> tuple[int, int]:
     return reader, writer
 
 
-def _become_sample(plan: Plan, slot: Slot, workspace: str, streams: tuple[int, int]) -> None:
+def _become_sample(
+    plan: Plan, slot: Slot, workspace: str, streams: tuple[int, int], channel: int | None
+) -> None:
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
@@ -105,9 +114,11 @@ def _become_sample(plan: Plan, slot: Slot, workspace: str, streams: tuple[int, i
     os.setresuid(slot.uid, slot.uid, slot.uid)
     os.chdir(workspace)
     nothing = os.open("/dev/null", os.O_RDONLY)
-    for standard, end in enumerate((nothing, *streams)):
-        # Above the three standard ones, lest one overwrites the next.
-        os.dup2(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3), standard)
+    ends = (nothing, *streams) if channel is None else (nothing, *streams, channel)
+    # Above those that the program finds, lest one overwrites the next.
+    high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, len(ends)) for end in ends]
+    for place, end in enumerate(high):
+        os.dup2(end, place)
 
 
 def _limit(which: int, value: int) -> None:

@@ -46,7 +46,9 @@ class Limits:
 class Plan:
     """What the daemon may do and where. Timeouts are in seconds.
 
-    `secrets` are names; the daemon adds their values to `environment` when it starts.
+    `secrets` are names; the daemon adds their values to `environment` when it starts. With
+    `sessions` a client holds a session with a candidate's agent instead of giving it a sample:
+    `command` is then the process that loads the agent's class, within `sample_timeout`.
     """
 
     socket: str
@@ -61,6 +63,7 @@ class Plan:
     environment: dict[str, str]
     secrets: tuple[str, ...]
     limits: Limits
+    sessions: bool = False
 
 
 def read_plan(path: str) -> Plan:
@@ -81,35 +84,45 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def decode_plan(value: Any) -> Plan:
     """Typed plan of decoded JSON; PlanError on anything missing, unknown or of another type."""
-    fields = _object(value, "the plan", _FIELDS)
+    sessions = isinstance(value, dict) and "mode" in value
+    fields = _object(value, "the plan", _FIELDS | (_AGENT_FIELDS if sessions else _SAMPLE_FIELDS))
     if fields["plan_version"] != PLAN_VERSION or isinstance(fields["plan_version"], bool):
         raise PlanError(f"plan_version: expected {PLAN_VERSION}")
     if fields["service"] != "runner":
         raise PlanError("service: expected runner")
+    if sessions and fields["mode"] != "B":
+        raise PlanError("mode: expected B")
     slots = _paths(fields["slots"], "slots")
     if not 1 <= len(slots) <= MAX_SLOTS:
         raise PlanError(f"slots: expected 1 to {MAX_SLOTS} folders")
     environment = _environment(fields["environment"])
+    command, timeout = _agent(fields["agent"]) if sessions else _sample(fields)
     return Plan(
         socket=_path(fields["socket"], "socket"),
         candidates=_path(fields["candidates"], "candidates"),
         slots=slots,
         uid_base=_integer(fields["uid_base"], "uid_base", MIN_UID, MAX_UID),
-        command=_words(fields["command"], "command"),
-        sample_timeout=_seconds(fields["sample_timeout"], "sample_timeout"),
+        command=command,
+        sample_timeout=timeout,
         setup=None if fields["setup"] is None else _words(fields["setup"], "setup"),
         setup_timeout=_seconds(fields["setup_timeout"], "setup_timeout"),
         scratch=_paths(fields["scratch"], "scratch"),
         environment=environment,
         secrets=_secrets(fields["secrets"], environment),
         limits=_limits(fields["limits"]),
+        sessions=sessions,
     )
 
 
 _FIELDS = frozenset(
-    {"plan_version", "service", "socket", "candidates", "slots", "uid_base", "command"}
-    | {"sample_timeout", "setup", "setup_timeout", "scratch", "environment", "secrets", "limits"}
+    {"plan_version", "service", "socket", "candidates", "slots", "uid_base", "setup"}
+    | {"setup_timeout", "scratch", "environment", "secrets", "limits"}
 )
+_SAMPLE_FIELDS = frozenset({"command", "sample_timeout"})
+_AGENT_FIELDS = frozenset({"mode", "agent"})
+# The part of the runtime beside this one that loads an agent's class.
+_AGENT_PART = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "agent")
+_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 # Smallest and largest value of each limit.
 _LIMITS: dict[str, tuple[int, int]] = {
     "output_bytes": (1, MAX_BODY),
@@ -119,6 +132,25 @@ _LIMITS: dict[str, tuple[int, int]] = {
     "open_files": (8, 2**20),
     "tree_bytes": (1, 2**50),
 }
+
+
+def _sample(fields: dict[str, Any]) -> tuple[tuple[str, ...], float]:
+    return (
+        _words(fields["command"], "command"),
+        _seconds(fields["sample_timeout"], "sample_timeout"),
+    )
+
+
+def _agent(value: Any) -> tuple[tuple[str, ...], float]:
+    """The command and the seconds of a session."""
+    names = frozenset({"import_path", "python", "session_timeout"})
+    fields = _object(value, "agent", names)
+    python = _path(fields["python"], "agent.python")
+    name = _text(fields["import_path"], "agent.import_path")
+    if not _CLASS.fullmatch(name):
+        raise PlanError("agent.import_path: expected package.module:Class")
+    seconds = _seconds(fields["session_timeout"], "agent.session_timeout")
+    return (python, "-I", "-B", _AGENT_PART, "{workspace}", name), seconds
 
 
 def _limits(value: Any) -> Limits:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +56,33 @@ def run_sample(
         os.close(lock)
 
 
+def hold_session(
+    plan: Plan, ground: Ground, workspace: str, channel: socket.socket, watch: Watch
+) -> Outcome:
+    """Runs the process of a candidate's agent in the first free slot, until it ends or `watch` is
+    over; it speaks on `channel`, whose other end then sees the end at once.
+    """
+    slot, lock = take_slot(ground, watch)
+    try:
+        return _run_in(plan, ground, slot, workspace, b"null", watch, channel)
+    finally:
+        os.close(lock)
+
+
 def _run_in(
-    plan: Plan, ground: Ground, slot: Slot, workspace: str, text: bytes, watch: Watch
+    plan: Plan,
+    ground: Ground,
+    slot: Slot,
+    workspace: str,
+    text: bytes,
+    watch: Watch,
+    channel: socket.socket | None = None,
 ) -> Outcome:
     janitor = Janitor(ground, slot)
     try:
         furnish(slot, text)
-        process = launch(plan, slot, plan.command, workspace)
+        descriptor = None if channel is None else channel.fileno()
+        process = launch(plan, slot, plan.command, workspace, descriptor)
     except BaseException:
         clean(ground, slot, None, janitor)
         raise
@@ -68,8 +90,16 @@ def _run_in(
     try:
         run.follow(watch)
     finally:
+        _hang_up(channel)
         try:
             output = clean(ground, slot, plan.limits.output_bytes, janitor)
         finally:
             end = run.finish()
     return Outcome(end, output)
+
+
+def _hang_up(channel: socket.socket | None) -> None:
+    # The janitor and the candidate's processes may still hold the descriptor open.
+    if channel is not None:
+        with contextlib.suppress(OSError):
+            channel.shutdown(socket.SHUT_RDWR)

@@ -16,8 +16,11 @@ def render_install(packages: Sequence[str]) -> str:
     )
 
 
-def render_install_missing(programs: Sequence[str], *, venv: bool = False) -> str:
-    """A RUN that installs what an image lacks of ``programs`` (each in the package of its name).
+def render_install_missing(
+    programs: Sequence[str], *, venv: bool = False, others: Sequence[tuple[str, str]] = ()
+) -> str:
+    """A RUN that installs what an image lacks of ``programs`` (each in the package of its name) and
+    of ``others`` (each with its package).
 
     An image that has them all needs neither apt nor a network.
     """
@@ -30,9 +33,13 @@ def render_install_missing(programs: Sequence[str], *, venv: bool = False) -> st
         f"    for program in {' '.join(programs)}; do \\\n"
         '        command -v "$program" >/dev/null || missing="$missing $program"; \\\n'
         "    done; \\\n"
-        f"    {probe if venv else ''}"
+        f"    {''.join(_probe(*other) for other in others)}{probe if venv else ''}"
         'if [ -n "$missing" ]; then \\\n'
         f"        apt-get update; {_INSTALL} ca-certificates $missing; \\\n"
         "        rm -rf /var/lib/apt/lists/*; \\\n"
         "    fi"
     )
+
+
+def _probe(program: str, package: str) -> str:
+    return f'command -v {program} >/dev/null || missing="$missing {package}"; \\\n    '

@@ -57,19 +57,28 @@ def render_evaluator(project: Project) -> str:
 
 def render_runner(project: Project) -> str:
     """The runner's Dockerfile; its context is ``environment/``."""
-    runner = project.build.runner
+    build, runner = project.build, project.build.runner
+    nested = isinstance(build, ModeB)
     return render_template(
         "docker/runner.Dockerfile.j2",
         image=runner.image,
-        install_missing=render_install_missing(("python3",)),
+        install_missing=render_install_missing(("python3",), venv=nested),
         packages=render_install(runner.packages) if runner.packages else "",
-        nested=isinstance(project.build, ModeB),
+        nested=nested,
+        nested_venv=contracts.NESTED_VENV,
+        # The candidate's half needs Harbor's own classes, and nothing of a provider's.
+        harbor=_without_extras(build.harbor.requirement) if isinstance(build, ModeB) else "",
         build=[exec_form(argv) for argv in runner.build],
         runtime=contracts.RUNTIME,
         baseline=contracts.RUNNER_BASELINE,
         command=contracts.COMMAND,
         plan=contracts.PLAN,
     )
+
+
+def _without_extras(requirement: str) -> str:
+    name, bracket, rest = requirement.partition("[")
+    return name + rest.partition("]")[2] if bracket else requirement
 
 
 def render_ignore(*wanted: str) -> str:

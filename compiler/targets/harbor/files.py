@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler import contracts, resources
+from compiler.ir.build import ModeB
 from compiler.ir.project import Project
 from compiler.ir.task_plan import TaskPlan
 from compiler.output.file_set import (
@@ -16,15 +17,17 @@ from compiler.output.file_set import (
     make_program,
 )
 from compiler.targets.compose.lower import lower_compose
-from compiler.targets.compose.render import render_compose, render_yaml
+from compiler.targets.compose.render import render_compose
 from compiler.targets.dockerfile.render import (
     render_evaluator,
     render_ignore,
     render_main,
     render_runner,
 )
+from compiler.targets.gateways.files import render_gateways
 from compiler.targets.harbor.baseline_tree import render_baseline_tree
 from compiler.targets.harbor.instruction import render_instruction
+from compiler.targets.harbor.job import lower_job, render_job
 from compiler.targets.harbor.plans import (
     lower_evaluator_plan,
     lower_runner_plan,
@@ -40,8 +43,6 @@ from compiler.targets.harbor.task_toml import lower_task_config, render_task_con
 from compiler.targets.harbor.topology import render_topology
 from compiler.targets.json_text import render_json
 from compiler.targets.payload import copy_runtime
-
-_JOB_HEADER = "# Written by `mooring compile`. What run/harbor.sh hands to `harbor run --config`.\n"
 
 
 def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
@@ -59,10 +60,21 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         **_render_evaluator(project),
         **_render_runner(project),
         **copy_runtime(),
+        **_render_gateways(project),
         "tests/test.sh": make_program(render_test_script()),
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),
-        "run/job.yaml": make_file(_JOB_HEADER + render_yaml(_lower_job())),
+        "run/job.yaml": make_file(render_job(lower_job())),
+    }
+
+
+def _render_gateways(project: Project) -> dict[str, File]:
+    gateways = project.build.gateways
+    if gateways is None:
+        return {}
+    return {
+        **render_gateways(gateways, project.inputs.installed),
+        **copy_runtime(("supervisor",)),
     }
 
 
@@ -117,13 +129,9 @@ def _render_runner(project: Project) -> dict[str, File]:
                 "runtime/__init__.py",
                 "runtime/baseline",
                 "runtime/runner",
+                *(("runtime/agent",) if isinstance(project.build, ModeB) else ()),
             )
         ),
         "environment/runner/plan.json": make_file(render_json(lower_runner_plan(project))),
         "environment/runner/mooring": make_program(render_shim("runner")),
     }
-
-
-def _lower_job() -> dict[str, object]:
-    """One attempt and no retries: an optimisation session is not to be had twice by accident."""
-    return {"n_attempts": 1, "n_concurrent_trials": 1, "retry": {"max_retries": 0}}

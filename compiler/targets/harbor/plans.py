@@ -70,7 +70,6 @@ def _lower_b(build: ModeB) -> dict[str, Any]:
     harbor, retry = build.harbor, build.harbor.retry
     return {
         "harbor": {
-            "agent_import_path": harbor.agent_import_path,
             "task_source": harbor.task_source,
             "environment": harbor.environment,
             "model": harbor.model,
@@ -85,6 +84,7 @@ def _lower_b(build: ModeB) -> dict[str, Any]:
             },
             "reward_key": harbor.reward_key,
             "aggregate_attempts": harbor.aggregate.value,
+            "exceptions": {name: fault.value for name, fault in sorted(harbor.exceptions)},
             "extra_args": list(harbor.extra_args),
         },
     }
@@ -162,7 +162,7 @@ def lower_runner_plan(project: Project) -> dict[str, Any]:
     what = (
         {"command": list(build.command), "sample_timeout": build.sample_seconds}
         if isinstance(build, ModeA)
-        else {"agent_import_path": build.harbor.agent_import_path}
+        else {"agent": _lower_agent(build)}
     )
     setup = build.setup if isinstance(build, ModeA) else None
     return {
@@ -187,6 +187,14 @@ def lower_runner_plan(project: Project) -> dict[str, Any]:
             "open_files": contracts.SAMPLE_OPEN_FILES,
             "tree_bytes": contracts.TREE_BYTES,
         },
+    }
+
+
+def _lower_agent(build: ModeB) -> dict[str, Any]:
+    return {
+        "import_path": build.harbor.agent_import_path,
+        "python": f"{contracts.NESTED_VENV}/bin/python",
+        "session_timeout": min(build.limits.evaluation, contracts.SESSION_SECONDS),
     }
 
 

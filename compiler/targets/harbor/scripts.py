@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 from compiler import contracts
+from compiler.ir.environments import refused_outside
 from compiler.ir.project import Project
 from compiler.targets.render_template import render_template
 
@@ -27,8 +30,14 @@ def render_solve_script(project: Project) -> str:
 
 def render_harbor_script(project: Project) -> str:
     """run/harbor.sh; names of secrets have the form of variable names."""
+    secrets = project.build.secrets
     return render_template(
-        "scripts/harbor.sh.j2", secrets=" ".join(secret.name for secret in project.build.secrets)
+        "scripts/harbor.sh.j2",
+        secrets=" ".join(secret.name for secret in secrets),
+        refused=[
+            (" | ".join(names), shlex.quote(why))
+            for why, names in refused_outside(secrets=bool(secrets)).items()
+        ],
     )
 
 

@@ -5,17 +5,26 @@ from __future__ import annotations
 from compiler import contracts
 from compiler.ir.build import Access, ModeA, Reach, Recipient
 from compiler.ir.project import Project
-from compiler.ir.task_plan import Service, TaskPlan
+from compiler.ir.task_plan import Plan, Service
+from compiler.targets.gateways.topology import gateway_residuals, gateway_rows
 from compiler.targets.render_template import render_template
 
 _NOTHING = "no"
 
+type Row = tuple[str, dict[str, str]]
+"""A thing, and for each service that gets at it, how."""
 
-def render_topology(project: Project, plan: TaskPlan) -> str:
-    """Markdown with a mermaid flowchart, drawn from the plan."""
+
+def render_topology(project: Project, plan: Plan) -> str:
+    """The picture of a Harbor task."""
+    return draw_topology(project.build.name, plan, _rows(project, plan), _residuals(project))
+
+
+def draw_topology(name: str, plan: Plan, rows: list[Row], residuals: list[str]) -> str:
+    """Markdown with a mermaid flowchart, drawn from the plan, a table and what is left."""
     return render_template(
         "harbor/TOPOLOGY.md.j2",
-        name=project.build.name,
+        name=name,
         services=[
             {"id": _id("s", s.name), "name": s.name, "trust": s.trust.value, "role": s.role}
             for s in plan.services
@@ -25,8 +34,8 @@ def render_topology(project: Project, plan: TaskPlan) -> str:
         ],
         volumes=[{"id": _id("v", v.name), "name": v.name} for v in plan.volumes],
         links=[link for service in plan.services for link in _links(service)],
-        sees=_sees(project, plan),
-        residuals=_residuals(project),
+        sees=_sees(rows, plan),
+        residuals=residuals,
     )
 
 
@@ -43,27 +52,40 @@ def _links(service: Service) -> list[dict[str, str]]:
     return links
 
 
-def _sees(project: Project, plan: TaskPlan) -> list[dict[str, str]]:
-    """Rows of the table: a thing, and for each service how it gets at it."""
-    build = project.build
-    everyone = {service.name: "yes" for service in plan.services}
-    rows = [
-        (_hidden_things(project), {contracts.EVALUATOR: "yes"}),
-        ("budgets and the ledger", {contracts.EVALUATOR: "yes"}),
-        *_secret_rows(project),
-        ("candidates' code", everyone),
-        (_input_things(project), {contracts.EVALUATOR: "yes", contracts.RUNNER: "one at a time"}),
-        ("results", {contracts.EVALUATOR: "writes", contracts.MAIN: "reads"}),
-        ("the internet", {s.name: "yes" for s in plan.services if _leaves(s, plan)}),
-    ]
-    if build.workbench.variables:
-        names = ", ".join(f"`{name}`" for name, _ in build.workbench.variables)
-        rows.append((f"variables {names}", {contracts.MAIN: "yes"}))
+def _sees(rows: list[Row], plan: Plan) -> list[dict[str, str]]:
     services = [service.name for service in plan.services]
     return [
         {"what": what, "cells": " | ".join(cells.get(name, _NOTHING) for name in services)}
         for what, cells in rows
     ]
+
+
+def _rows(project: Project, plan: Plan) -> list[Row]:
+    build = project.build
+    # Candidates are not the gateways' business.
+    candidates = {
+        service.name: "yes" for service in plan.services if service.name != contracts.GATEWAYS
+    }
+    rows = [
+        (_hidden_things(project), {contracts.EVALUATOR: "yes"}),
+        ("budgets and the ledger", {contracts.EVALUATOR: "yes"}),
+        *_secret_rows(project),
+        ("candidates' code", candidates),
+        (_input_things(project), {contracts.EVALUATOR: "yes", contracts.RUNNER: "one at a time"}),
+        ("results", {contracts.EVALUATOR: "writes", contracts.MAIN: "reads"}),
+        leaving_row(plan),
+    ]
+    if build.gateways is not None:
+        rows.extend(gateway_rows(build.gateways, plan))
+    if build.workbench.variables:
+        names = ", ".join(f"`{name}`" for name, _ in build.workbench.variables)
+        rows.append((f"variables {names}", {contracts.MAIN: "yes"}))
+    return rows
+
+
+def leaving_row(plan: Plan) -> Row:
+    """Who has a way out."""
+    return "the internet", {s.name: "yes" for s in plan.services if _leaves(s, plan)}
 
 
 def _hidden_things(project: Project) -> str:
@@ -86,7 +108,7 @@ def _secret_rows(project: Project) -> list[tuple[str, dict[str, str]]]:
     ]
 
 
-def _leaves(service: Service, plan: TaskPlan) -> bool:
+def _leaves(service: Service, plan: Plan) -> bool:
     outward = {network.name for network in plan.networks if not network.internal}
     return bool(outward.intersection(service.networks))
 
@@ -115,4 +137,6 @@ def _residuals(project: Project) -> list[str]:
             f"**{names}: a candidate can write what it is given into an answer, and the optimiser "
             "sees the answers of viewable splits.**"
         )
+    if project.build.gateways is not None:
+        residuals.extend(gateway_residuals(project.build.gateways))
     return residuals

@@ -136,6 +136,11 @@ class FakeBackend:
     `None` in the table is an evaluation that the machinery loses. Evaluations wait for `gate`.
     """
 
+    part = "fake"
+
+    async def check(self) -> None:
+        """There is nothing to check."""
+
     def __init__(self, table: Mapping[str, Sequence[float | None]]) -> None:
         self._table = {tree: list(values) for tree, values in table.items()}
         self.seen: list[tuple[str, int]] = []

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import compiler.runtime.evaluator as evaluator
-from compiler.runtime.evaluator.plan import Plan, decode_plan
+from compiler.runtime.evaluator.plan import PlanA, decode_plan
 
 PART = Path(evaluator.__file__).parent
 SCORER = """
@@ -76,6 +76,12 @@ ADDING = solve('values["left"] + values["right"]')
 WRONG = solve("-1")
 
 
+def decode_plan_a(value: Json) -> PlanA:
+    plan = decode_plan(value)
+    assert isinstance(plan, PlanA)
+    return plan
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -102,8 +108,8 @@ class House:
     def results(self) -> Path:
         return self.root / "results"
 
-    def decoded(self) -> Plan:
-        return decode_plan(self.plan)
+    def decoded(self) -> PlanA:
+        return decode_plan_a(self.plan)
 
     def git(self, *words: str) -> str:
         return run_git(self.work, *words)

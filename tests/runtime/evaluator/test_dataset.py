@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from compiler.runtime.evaluator.dataset import DatasetError, read_samples, read_split
-from compiler.runtime.evaluator.plan import Plan, Split, decode_plan
+from compiler.runtime.evaluator.plan import PlanA, Split
 
-from .house import make_house, plan_of
+from .house import decode_plan_a, make_house, plan_of
 
 
-def plan_over(folder: Path, lines: list[str], samples: int) -> tuple[Plan, Split]:
+def plan_over(folder: Path, lines: list[str], samples: int) -> tuple[PlanA, Split]:
     document = plan_of(folder, "a" * 40, "b" * 40)
     document["splits"][0]["samples"] = samples
     (folder / "data").mkdir()
     (folder / "data" / "train.jsonl").write_text("".join(lines))
-    plan = decode_plan(document)
+    plan = decode_plan_a(document)
     return plan, plan.splits[0]
 
 

@@ -25,7 +25,7 @@ from compiler.runtime.evaluator.finalization import FILE_NAME
 from compiler.runtime.evaluator.ledger import Ledger, open_ledger
 from compiler.runtime.evaluator.offload import Lane
 from compiler.runtime.evaluator.outcomes import Outcome
-from compiler.runtime.evaluator.plan import Plan, decode_plan
+from compiler.runtime.evaluator.plan import PlanA
 from compiler.runtime.evaluator.records import (
     Job,
     LedgerUnusable,
@@ -38,7 +38,7 @@ from compiler.runtime.evaluator.records import (
 from compiler.runtime.evaluator.results import Results
 
 from .fakes import FAILING, FakeBackend
-from .house import SAMPLES, plan_of, rows
+from .house import SAMPLES, decode_plan_a, plan_of, rows
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = json.loads((ROOT / "schemas/runtime/finalization.schema.json").read_text())
@@ -63,19 +63,19 @@ def target(split: str, key: str, *ids: str) -> Json:
     return {"split": split, "reward_key": key, "sample_ids": list(ids) or None}
 
 
-def make_plan(folder: Path, **changes: Any) -> Plan:
+def make_plan(folder: Path, **changes: Any) -> PlanA:
     for name in ("admin", "data"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for split in SAMPLES:
         lines = "".join(json.dumps(row) + "\n" for row in rows(split))
         (folder / "data" / f"{split}.jsonl").write_text(lines)
-    return decode_plan({**plan_of(folder, BASE, BASE_TREE), "budgets": [], **changes})
+    return decode_plan_a({**plan_of(folder, BASE, BASE_TREE), "budgets": [], **changes})
 
 
 class Session:
     """Engine, ledger and finaliser over a backend, as the service puts them together."""
 
-    def __init__(self, plan: Plan, backend: FakeBackend) -> None:
+    def __init__(self, plan: PlanA, backend: FakeBackend) -> None:
         self.plan = plan
         self.backend = backend
         self.books, self.disk = Lane("ledger", 1), Lane("disk", 1)
@@ -130,7 +130,7 @@ class Session:
         self.ledger.close()
 
 
-def run(plan: Plan, table: Table, act: Callable[[Session], Awaitable[Any]]) -> Any:
+def run(plan: PlanA, table: Table, act: Callable[[Session], Awaitable[Any]]) -> Any:
     """What `act` gives, on a started session that is closed afterwards."""
 
     async def main() -> Any:
@@ -144,7 +144,7 @@ def run(plan: Plan, table: Table, act: Callable[[Session], Awaitable[Any]]) -> A
     return asyncio.run(main())
 
 
-def play(plan: Plan, table: Table, commits: Sequence[str]) -> Json:
+def play(plan: PlanA, table: Table, commits: Sequence[str]) -> Json:
     """Receives commits, evaluates each on the selection split, finalises."""
 
     async def act(session: Session) -> Json:
@@ -773,7 +773,7 @@ def test_whatever_went_before_finalising_gives_a_result_or_says_why_not(
         assert chosen["basis"] in ("submitted", "baseline_floor")
 
 
-def _live(plan: Plan, table: Table, events: Sequence[tuple[str, str]]) -> Json:
+def _live(plan: PlanA, table: Table, events: Sequence[tuple[str, str]]) -> Json:
     """Plays events, over restarts, and finalises."""
     rest = list(events)
 

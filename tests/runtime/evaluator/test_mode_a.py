@@ -14,7 +14,7 @@ from compiler.runtime.evaluator.candidates import CandidateStore, MachineryFailu
 from compiler.runtime.evaluator.dataset import read_samples
 from compiler.runtime.evaluator.mode_a import ModeA
 from compiler.runtime.evaluator.outcomes import Failed, Outcome, summarise
-from compiler.runtime.evaluator.plan import Plan
+from compiler.runtime.evaluator.plan import PlanA
 from compiler.runtime.evaluator.runner_client import RunnerClient, RunnerFailure
 from compiler.runtime.runner import frames
 
@@ -26,7 +26,8 @@ TREE = "1" * 40
 
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compiler.runtime.evaluator.mode_a.RETRY_DELAYS", (0.01, 0.02))
+    for module in ("delivery", "mode_a"):
+        monkeypatch.setattr(f"compiler.runtime.evaluator.{module}.RETRY_DELAYS", (0.01, 0.02))
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def evaluate(
     return asyncio.run(run())
 
 
-def backend_of(plan: Plan, store: Store) -> ModeA:
+def backend_of(plan: PlanA, store: Store) -> ModeA:
     return ModeA(plan, cast(CandidateStore, store), RunnerClient(plan))
 
 

@@ -59,7 +59,10 @@ def test_a_good_plan_is_typed() -> None:
 BAD = [
     ("plan_version", 2, "plan.plan_version", True),
     ("plan_version", True, "plan.plan_version", True),
-    ("mode", "B", "plan.mode", True),
+    ("mode", "C", "plan.mode", True),
+    ("mode", None, "plan.mode", True),
+    ("harbor", {}, "plan.harbor", True),
+    ("splits.0.file", "train.json", "plan.splits[0].file", True),
     ("service", "runner", "plan.service", True),
     ("extra", 1, "plan.extra", True),
     ("task", DELETE, "plan.task", True),

@@ -12,10 +12,10 @@ import pytest
 
 from compiler.runtime.evaluator.dataset import Sample
 from compiler.runtime.evaluator.outcomes import Failed, Scored
-from compiler.runtime.evaluator.plan import Plan, decode_plan
+from compiler.runtime.evaluator.plan import PlanA
 from compiler.runtime.evaluator.scorer import Scorers, ScorerUnusable, check_scorer
 
-from .house import plan_of
+from .house import decode_plan_a, plan_of
 
 # What the output asks for is what the scorer does.
 SCORER = """
@@ -68,20 +68,20 @@ def score(sample, output):
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
+def plan(tmp_path: Path) -> PlanA:
     return scorer_plan(tmp_path, SCORER)
 
 
-def scorer_plan(folder: Path, text: str, **changes: object) -> Plan:
+def scorer_plan(folder: Path, text: str, **changes: object) -> PlanA:
     (folder / "scorer").mkdir()
     (folder / "scorer" / "scorer.py").write_text(text)
-    return decode_plan({**plan_of(folder, "a" * 40, "b" * 40), "scorer_timeout": 1, **changes})
+    return decode_plan_a({**plan_of(folder, "a" * 40, "b" * 40), "scorer_timeout": 1, **changes})
 
 
 SAMPLE = Sample(id="1", row='{"answer": 3}', input={})
 
 
-async def _score(plan: Plan, answers: list[str]) -> list[Scored | Failed]:
+async def _score(plan: PlanA, answers: list[str]) -> list[Scored | Failed]:
     scorers = Scorers(plan)
     try:
         return [await scorers.score(SAMPLE, answer) for answer in answers]
@@ -89,7 +89,7 @@ async def _score(plan: Plan, answers: list[str]) -> list[Scored | Failed]:
         await scorers.close()
 
 
-def score(plan: Plan, *answers: str) -> list[Scored | Failed]:
+def score(plan: PlanA, *answers: str) -> list[Scored | Failed]:
     return asyncio.run(_score(plan, list(answers)))
 
 
@@ -108,7 +108,7 @@ def value(expression: str) -> str:
         ('{"kind": "sample"}', 3.0, {"same": 1.0}),
     ],
 )
-def test_scores(plan: Plan, answer: str, score_: float, metrics: dict[str, float]) -> None:
+def test_scores(plan: PlanA, answer: str, score_: float, metrics: dict[str, float]) -> None:
     assert score(plan, answer) == [Scored(score=score_, metrics=metrics, output=answer)]
 
 
@@ -138,7 +138,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(("answer", "cause", "detail"), FAULTS)
 def test_faults_on_an_output_are_the_candidates(
-    plan: Plan, answer: str, cause: str, detail: str
+    plan: PlanA, answer: str, cause: str, detail: str
 ) -> None:
     good = value("0.5")
     failed, after = score(plan, answer, good)
@@ -149,7 +149,7 @@ def test_faults_on_an_output_are_the_candidates(
     assert after == Scored(score=0.5, output=good)
 
 
-def test_a_timeout_kills_what_the_scorer_started(plan: Plan) -> None:
+def test_a_timeout_kills_what_the_scorer_started(plan: PlanA) -> None:
     started = time.monotonic()
     score(plan, '{"kind": "sleep"}')
     assert time.monotonic() - started < 10
@@ -168,14 +168,14 @@ def _processes_with(word: str) -> list[str]:
     return found
 
 
-def test_one_worker_serves_many_outputs_and_each_evaluation_has_its_own(plan: Plan) -> None:
+def test_one_worker_serves_many_outputs_and_each_evaluation_has_its_own(plan: PlanA) -> None:
     calls = '{"kind": "calls"}'
     first = score(plan, calls, calls, calls)
     assert [outcome.score for outcome in first if isinstance(outcome, Scored)] == [1.0, 2.0, 3.0]
     assert score(plan, calls) == [Scored(score=1.0, output=calls)]
 
 
-def test_a_worker_that_died_while_idle_is_nobodys_failure(plan: Plan) -> None:
+def test_a_worker_that_died_while_idle_is_nobodys_failure(plan: PlanA) -> None:
     async def check() -> Scored | Failed:
         scorers = Scorers(plan)
         await scorers.score(SAMPLE, value("1"))
@@ -220,7 +220,7 @@ def test_a_missing_interpreter_and_an_endless_import_too(
     document = plan_of(tmp_path, "a" * 40, "b" * 40)
     document["paths"]["scorer_python"] = "/nonexistent/python"
     with pytest.raises(ScorerUnusable, match="cannot be started"):
-        asyncio.run(check_scorer(decode_plan(document)))
+        asyncio.run(check_scorer(decode_plan_a(document)))
 
 
 def test_a_scorer_has_its_secrets_and_does_not_tell_them(
@@ -233,6 +233,6 @@ def test_a_scorer_has_its_secrets_and_does_not_tell_them(
     assert failed.detail == "ValueError: the judge refused [MOORING_TEST_KEY]"
 
 
-def test_a_scorer_holds_no_open_file_but_its_socket(plan: Plan) -> None:
+def test_a_scorer_holds_no_open_file_but_its_socket(plan: PlanA) -> None:
     with (plan.paths.scorer / "scorer.py").open():
         assert score(plan, '{"kind": "files"}') == [Scored(score=1.0, output='{"kind": "files"}')]

@@ -196,10 +196,12 @@ def make_places(plan: dict[str, Any]) -> None:
         os.makedirs(folder, mode=0o755, exist_ok=True)
 
 
-def start_daemon(root: Path, plan: dict[str, Any]) -> subprocess.Popen[bytes]:
+def start_daemon(
+    root: Path, plan: dict[str, Any], runner: Path = RUNNER
+) -> subprocess.Popen[bytes]:
     (root / "plan.json").write_text(json.dumps(plan))
     python = os.environ.get("MOORING_RUNNER_PYTHON", sys.executable)
-    command = [*CONFINED, python, "-I", "-S", str(RUNNER), "serve", "--plan", f"{root}/plan.json"]
+    command = [*CONFINED, python, "-I", "-S", str(runner), "serve", "--plan", f"{root}/plan.json"]
     with (root / "log").open("ab") as log:
         process = subprocess.Popen(command, stderr=log, env={**os.environ, **SECRETS})
     wait_until(lambda: process.poll() is not None or "ready" in (root / "log").read_text())

@@ -1,0 +1,120 @@
+"""Becoming the gateway: the profile's lock, its environment, its readiness, and exec.
+
+Part of what s6 runs at each start: imports little.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import NoReturn
+
+from .listening import is_listening
+from .profile_lock import open_lock, take_over
+from .slot_spec import Spec, make_environment, original_environment
+from .tally import FATAL_CODE
+
+EXIT_RECORD = ".mooring/exit.json"
+_RETRY_CODE = 1
+# Seconds between two looks at the port: at first often, for a start is waited for.
+_FIRST_LOOK, _LAST_LOOK = 0.002, 0.1
+
+
+class Unable(Exception):
+    """The gateway cannot be started; `code` is what its process ends with."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def take_profile(spec: Spec) -> None:
+    """Holds the profile from here on; another gateway of it is ended first."""
+    try:
+        lock = open_lock(spec.folder)
+    except FileNotFoundError as error:
+        raise Unable(f"{spec.folder} is gone", FATAL_CODE) from error
+    if not take_over(spec.folder, lock, spec.stop_timeout):
+        raise Unable("another gateway of this profile does not end", _RETRY_CODE)
+
+
+def become_gateway(spec: Spec, *, announce: bool) -> NoReturn:
+    """Replaces this process. `announce`: s6 waits at the spec's descriptor for a line.
+
+    Raises Unable, or returns never.
+    """
+    if spec.readiness == "tcp" and is_listening(spec.port):
+        raise Unable(f"port {spec.port} is taken by another process", _RETRY_CODE)
+    environment = make_environment(original_environment(), spec)
+    os.chdir(spec.folder)
+    _forget_last_exit()
+    # The interpreter ignores these; a program that is started expects the defaults.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    if announce:
+        _announce(spec)
+    try:
+        os.execvpe(spec.argv[0], spec.argv, environment)
+    except OSError as error:
+        program = os.fsdecode(spec.argv[0])
+        raise Unable(f"{program} cannot be run: {error.strerror}", FATAL_CODE) from error
+
+
+def _forget_last_exit() -> None:
+    try:
+        os.unlink(EXIT_RECORD)
+    except OSError:
+        return
+
+
+def _announce(spec: Spec) -> None:
+    """Sees to it that the line is written: at once, when the port is open, or by the gateway."""
+    if spec.readiness == "none":
+        os.write(spec.fd, b"\n")
+    elif spec.readiness == "tcp":
+        _start_watcher(spec)
+    if spec.readiness != "notify":
+        os.close(spec.fd)
+
+
+def _start_watcher(spec: Spec) -> None:
+    """As an orphan, so that the gateway has no child that it does not know of."""
+    gateway = os.getpid()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    if os.fork() == 0:
+        try:
+            _watch(spec, gateway)
+        finally:
+            os._exit(0)
+    os._exit(0)
+
+
+def _watch(spec: Spec, gateway: int) -> None:
+    """Writes the line as soon as the port is open; gives up with the gateway.
+
+    The gateway leads this process's group, so that its number cannot become another's meanwhile.
+    """
+    _drop_all_but(spec.fd)
+    pause = _FIRST_LOOK
+    while not is_listening(spec.port):
+        os.kill(gateway, 0)
+        time.sleep(pause)
+        pause = min(pause * 1.3, _LAST_LOOK)
+    os.write(spec.fd, b"\n")
+
+
+def _drop_all_but(fd: int) -> None:
+    """The log's pipe and the profile's lock are the gateway's alone."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    for each in os.listdir("/proc/self/fd"):
+        if int(each) > 2 and int(each) != fd:
+            try:
+                os.close(int(each))
+            except OSError:
+                continue

@@ -1,0 +1,24 @@
+"""BareInputs and Plan -> every file of a build without a task."""
+
+from __future__ import annotations
+
+from compiler.ir.project import BareInputs
+from compiler.ir.task_plan import Plan
+from compiler.output.file_set import File, make_file
+from compiler.targets.bare.topology import render_bare_topology
+from compiler.targets.compose.lower import lower_compose
+from compiler.targets.compose.render import render_compose
+from compiler.targets.gateways.files import render_gateways
+from compiler.targets.payload import copy_runtime
+
+
+def render_bare(inputs: BareInputs, plan: Plan) -> dict[str, File]:
+    """The Compose file, what its images are built from, and a picture; without the manifest."""
+    gateways = inputs.build.gateways
+    assert gateways is not None
+    return {
+        "TOPOLOGY.md": make_file(render_bare_topology(inputs.build, plan)),
+        "environment/docker-compose.yaml": make_file(render_compose(lower_compose(plan))),
+        **render_gateways(gateways, inputs.installed),
+        **copy_runtime(("supervisor",)),
+    }

@@ -1,0 +1,356 @@
+"""A whole launch on an engine in memory: the order of things, and every way to fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compiler.runtime.launcher.decide import NAME_LABEL, OWNER_LABEL, SESSION_LABEL
+from compiler.runtime.launcher.engine import Container, Network
+from compiler.runtime.launcher.errors import LaunchError
+from compiler.runtime.launcher.launch import Options
+from compiler.runtime.launcher.owner import own_place
+from compiler.runtime.launcher.providers import decode_providers
+from compiler.runtime.launcher.read_plan import decode_plan
+from compiler.runtime.launcher.run import run_launch
+from tests.runtime.launcher.fakes import IMAGE, FakeEngine, FakeProcess
+from tests.runtime.launcher.plans import (
+    TOLD,
+    Json,
+    harness,
+    healthcheck,
+    make_plan,
+    make_tong,
+    secret,
+    tcp,
+)
+
+TABLE = {"p": ["printf", "%s", "value-of-{ref}"], "broken": ["false", "{ref}"]}
+HASH = {"mooring.tong.config-hash": "0" * 64}
+
+
+@dataclass
+class House:
+    """One user's launches."""
+
+    home: Path
+    engine: FakeEngine = field(default_factory=FakeEngine)
+    said: list[str] = field(default_factory=list)
+    ask: Callable[[Sequence[str]], bool] | None = None
+
+    def launch(self, tongs: Sequence[Json], **other: Any) -> int:
+        image = other.pop("probe_image", IMAGE)
+        argv = other.pop("argv", harness(IMAGE, "work"))
+        plan = decode_plan(make_plan(tongs, argv, image, **other))
+        options = Options(
+            workspace=str(self.home),
+            home=str(self.home),
+            providers=decode_providers(TABLE, "table"),
+            secret_seconds=20,
+            ask=self.ask,
+            say=self.said.append,
+        )
+        return run_launch(self.engine, plan, options)
+
+    def calls(self, *first: str) -> list[tuple[str, ...]]:
+        """The changes that start with one of the words, the session's name taken out."""
+        session = next((c[1][:-6] for c in self.engine.calls if c[0] == "network create"), "\0")
+        cut = [tuple(w.replace(session, "S") for w in c) for c in self.engine.calls]
+        return [call for call in cut if not first or call[0] in first]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def hot(name: str = "hot", provider: str = "p", **other: Any) -> Json:
+    return make_tong(name, IMAGE, ["serve"], secrets={"TOKEN": [secret(provider, "x")]}, **other)
+
+
+def shared(name: str = "db", **other: Any) -> Json:
+    return make_tong(
+        name, IMAGE, [], shared=f"tong-{name}", shared_network="mooring-tongs", **other
+    )
+
+
+def running(name: str, **labels: str) -> Container:
+    marks = {NAME_LABEL: name, **HASH, **labels}
+    return Container(f"tong-{name}", "running", labels=marks, networks={"mooring-tongs": ()})
+
+
+def test_order(house: House) -> None:
+    house.engine.open_ports.add("web 80")
+    tongs = [hot(), make_tong("web", IMAGE, [], readiness=tcp("web", 80), depends_on=["hot"])]
+    house.engine.process = FakeProcess(7)
+    assert house.launch(tongs) == 7
+    assert [call[:2] for call in house.calls() if call[0] != "converse"] == [
+        ("network create", "S-tongs"),
+        ("run", "S-tong-hot"),
+        ("deliver", "S-tong-hot"),
+        ("run", "S-tong-web"),
+        ("attach", "docker"),
+        ("rm", "S-tong-hot"),
+        ("rm", "S-tong-web"),
+        ("network rm", "S-tongs"),
+    ]
+    assert house.engine.delivered == [b"export TOKEN='value-of-x'\nmooring_complete=yes\n"]
+    assert (house.engine.there, house.engine.networks) == ({}, {})
+
+
+def test_a_shared_tong_that_runs_is_reused_and_its_secrets_stay_unasked(house: House) -> None:
+    house.engine.there["tong-hot"] = running("hot")
+    tong = hot(provider="broken", shared="tong-hot", shared_network="mooring-tongs")
+    assert house.launch([tong]) == 0
+    assert not house.calls("run", "deliver", "rm")
+    joined = ("network", "connect", "--alias", "hot", "S-tongs", "tong-hot")
+    assert house.calls("network") == [joined]
+    assert house.engine.there["tong-hot"].is_running
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Container("tong-hot", "exited", labels={NAME_LABEL: "hot", **HASH}),
+        Container("tong-hot", "running", labels={NAME_LABEL: "hot"}),
+        running("hot"),
+    ],
+    ids=["stopped", "stale", "never told"],
+)
+def test_recreated(house: House, found: Container) -> None:
+    house.engine.there["tong-hot"] = found
+    house.engine.refused.add(f"docker exec tong-hot /bin/sh -c {TOLD}")
+    tong = hot(shared="tong-hot", shared_network="mooring-tongs")
+    assert house.launch([tong]) == 0
+    assert [call[:2] for call in house.calls("rm", "run", "deliver")] == [
+        ("rm", "tong-hot"),
+        ("run", "tong-hot"),
+        ("deliver", "tong-hot"),
+    ]
+    assert any("made anew: its container " in line for line in house.said)
+    assert set(house.engine.there) == {"tong-hot"}
+
+
+def test_a_shared_tong_on_the_network_already_is_not_joined_again(house: House) -> None:
+    """A harness that has a network of its own: the second launch finds the tong there."""
+    house.engine.networks["corp"] = Network("corp")
+    found = running("db")
+    house.engine.there["tong-db"] = replace(found, networks={"corp": ()})
+    join = ["docker", "network", "connect", "--alias", "db", "corp", "tong-db"]
+    networks = [{"name": "corp", "owned": False, "existing": True}]
+    assert house.launch([shared(join=join, leave=None)], networks=networks) == 0
+    assert not house.calls("network")
+    house.engine.there["tong-db"] = found
+    assert house.launch([shared(join=join, leave=None)], networks=networks) == 0
+    assert house.calls("network") == [tuple(join[1:])]
+
+
+def test_a_container_of_somebody_else_stays(house: House) -> None:
+    house.engine.there["tong-db"] = Container("tong-db", "running")
+    assert house.launch([shared()]) == 125
+    assert house.engine.calls == []
+
+
+@pytest.mark.parametrize(
+    ("tong", "told"),
+    [
+        (hot(provider="unknown"), "no secret provider"),
+        (hot(provider="broken"), "ended with code 1"),
+        (make_tong("a", "absent", []), "cannot pull"),
+        ({**make_tong("a", IMAGE, []), "untrusted": True}, "needs approval"),
+    ],
+)
+def test_nothing_is_started_before_all_is_known(
+    house: House, tong: Json, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.engine.refused.add("absent")
+    assert house.launch([make_tong("fine", IMAGE, []), tong]) == 125
+    assert [call for call in house.engine.calls if call[0] != "pull"] == []
+    assert told in capsys.readouterr().err
+
+
+def test_failures_name_the_tong_and_show_its_last_lines(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tong = make_tong("web", IMAGE, [], readiness=tcp("web", 80, seconds=0.3))
+    assert house.launch([make_tong("fine", IMAGE, []), tong]) == 125
+    told = capsys.readouterr().err
+    assert "tong web: not ready within 0.3 s" in told
+    assert "last line of mooring-" in told
+    assert (house.engine.there, house.engine.networks) == ({}, {})
+    assert not house.calls("attach")
+
+
+@pytest.mark.parametrize("cause", ["exits", "deaf", "fails"])
+def test_a_shared_tong_that_never_was_ready_goes(house: House, cause: str) -> None:
+    """What is half made would be taken for a whole one by the next launch."""
+    if cause == "exits":
+        house.engine.ends["tong-hot"] = 3
+    elif cause == "deaf":
+        house.engine.deaf.add("tong-hot")
+    else:
+        house.engine.fails["tong-hot"] = LaunchError("no such device")
+    tongs = [shared("db"), hot(shared="tong-hot", shared_network="n", depends_on=["db"])]
+    assert house.launch(tongs) == 125
+    assert set(house.engine.there) == {"tong-db"}
+    assert set(house.engine.networks) == {"mooring-tongs", "n"}
+
+
+def test_images_without_a_shell_are_refused_clearly(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tong = hot(shared="tong-hot", shared_network="n")
+    line = 'exec: "/bin/sh": stat /bin/sh: no such file or directory'
+    house.engine.fails["tong-hot"] = LaunchError("docker run ended with code 127", lines=[line])
+    assert house.launch([tong]) == 125
+    assert "tong hot: the image image has no /bin/sh" in capsys.readouterr().err
+    assert house.engine.there == {}
+
+
+def test_a_name_that_somebody_takes_meanwhile_is_looked_at_again(house: House) -> None:
+    """Two users on one engine: each has locks of their own."""
+    engine = house.engine
+
+    def run(argv: Sequence[str]) -> None:
+        if "tong-db" not in engine.there:
+            engine.there["tong-db"] = running("db")
+        FakeEngine.run(engine, argv)
+
+    engine.run = run  # type: ignore[method-assign]
+    assert house.launch([shared()]) == 0
+    assert len(house.calls("run")) == 1
+    assert any("reused" in line for line in house.said)
+
+
+def test_existing_networks_are_needed_and_never_made(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    networks = [{"name": "corp", "owned": False, "existing": True}]
+    assert house.launch([make_tong("a", IMAGE, [])], networks=networks) == 125
+    assert "no network corp" in capsys.readouterr().err
+    assert not house.calls("network create", "run")
+
+
+@pytest.mark.parametrize(
+    ("tools", "image", "asked"), [(["", ""], IMAGE, 2), (["nothing", ""], IMAGE, 2), ([], "", 0)]
+)
+def test_without_a_probe_a_container_that_runs_is_ready(
+    house: House, tools: list[str], image: str, asked: int
+) -> None:
+    house.engine.tools = tools
+    tongs = [make_tong(name, IMAGE, [], readiness=tcp(name, 80)) for name in ("a", "b")]
+    assert house.launch(tongs, probe_image=image) == 0
+    assert len([line for line in house.said if "counts as ready" in line]) == 1
+    assert len(house.calls("converse")) == asked
+
+
+def test_the_second_probe_needs_no_shell(house: House) -> None:
+    house.engine.tools, house.engine.open_ports = ["", "python3"], {"a 80"}
+    assert house.launch([make_tong("a", IMAGE, [], readiness=tcp("a", 80))]) == 0
+    assert [call[1] for call in house.calls("converse")] == ["/bin/sh", "python3"]
+    assert not [line for line in house.said if "counts as ready" in line]
+
+
+def test_healthchecks(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    own = make_tong("own", IMAGE, [], shared="own", readiness=healthcheck("own", None))
+    command = make_tong("cmd", IMAGE, [], shared="cmd", readiness=healthcheck("cmd", ["true"], 0.5))
+    house.engine.health["own"] = "healthy"
+    assert house.launch([own, command]) == 0
+    house.engine.there.clear()
+    house.engine.refused.add("docker exec cmd true")
+    assert house.launch([own, command]) == 125
+    assert (
+        "tong cmd: not ready within 0.5 s (its check does not succeed)" in capsys.readouterr().err
+    )
+
+
+def test_what_a_dead_launch_left_goes_first(house: House) -> None:
+    here = own_place()
+    dead = f"{here.host}:{here.boot}:{here.namespace}:{2**22 + 1}:1"
+    for name, owner in (("gone", dead), ("foreign", f"other{dead}")):
+        labels = {NAME_LABEL: name, SESSION_LABEL: name, OWNER_LABEL: owner}
+        house.engine.there[name] = Container(name, "running", labels=labels)
+        house.engine.networks[f"{name}-tongs"] = Network(f"{name}-tongs", labels)
+    assert house.launch([make_tong("a", IMAGE, [])]) == 0
+    assert set(house.engine.there) == {"foreign"}
+    assert set(house.engine.networks) == {"foreign-tongs"}
+    assert [call[:2] for call in house.calls()][:2] == [
+        ("rm", "gone"),
+        ("network rm", "gone-tongs"),
+    ]
+
+
+def test_approval_is_kept_and_void_when_the_image_changes(house: House) -> None:
+    tong = {**make_tong("a", "new", []), "untrusted": True}
+    asked: list[Sequence[str]] = []
+    house.ask = lambda lines: not asked.append(lines)  # type: ignore[func-returns-value]
+    assert [house.launch([tong]), house.launch([tong])] == [0, 0]
+    assert len(asked) == 1
+    house.ask = None
+    assert house.launch([tong]) == 0
+    house.engine.images.discard("new")
+    assert house.launch([tong]) == 125
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_signals_while_the_harness_runs(house: House, number: int, code: int) -> None:
+    house.engine.process = FakeProcess(None)
+    engine = house.engine
+
+    def attach(argv: Sequence[str]) -> FakeProcess:
+        threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+        return engine.process
+
+    engine.attach = attach  # type: ignore[method-assign]
+    assert house.launch([make_tong("a", IMAGE, [])]) == code
+    assert engine.process.signals == [number]
+    assert (engine.there, engine.networks) == ({}, {})
+
+
+def test_a_second_signal_does_not_stop_the_teardown(house: House) -> None:
+    """The first comes while a tong is awaited, more of them with each removal."""
+    engine = house.engine
+
+    def remove(names: Sequence[str]) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+        FakeEngine.remove(engine, names)
+
+    engine.remove = remove  # type: ignore[method-assign]
+    tong = make_tong("a", IMAGE, [], readiness=tcp("a", 80))
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    assert house.launch([tong, shared()]) == 143
+    assert set(engine.there) == {"tong-db"}
+    assert set(engine.networks) == {"mooring-tongs"}
+
+
+def test_files_of_the_harness_are_there_and_gone(house: House) -> None:
+    seen: list[str] = []
+    engine = house.engine
+
+    def attach(argv: Sequence[str]) -> FakeProcess:
+        seen.extend([argv[-1], Path(argv[-1]).read_text()])
+        return engine.process
+
+    engine.attach = attach  # type: ignore[method-assign]
+    argv = ["docker", "run", IMAGE, [{"hole": "files"}, "/mcp.json"]]
+    files = [{"name": "mcp.json", "content": "{}\n"}]
+    tongs = [make_tong("a", IMAGE, [])]
+    assert house.launch(tongs, files=files, argv=argv) == 0
+    assert seen[1] == "{}\n"
+    assert not Path(seen[0]).exists()
+
+
+def test_a_colon_in_the_workspace_is_refused(house: House, tmp_path: Path) -> None:
+    house.home = tmp_path / "a:b"
+    assert house.launch([make_tong("a", IMAGE, [])]) == 125
+    assert house.engine.calls == []
