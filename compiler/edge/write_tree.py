@@ -80,16 +80,16 @@ def write_tree(name: str, files: FileSet, destination: Path, *, force: bool = Fa
 
 def _is_written(name: str, files: FileSet, place: Path) -> bool:
     """True when ``place`` is a folder of just these files as they would be written now."""
-    manifest = place / contracts.MANIFEST_NAME
-    # Cheap questions first: a missing or other manifest is what a change nearly always shows in.
     if read_manifest(place) is None:
         return False
     wanted, text = digest_files(name, files)
-    return (
-        read_bytes(manifest) == text.encode("utf-8")
-        and _modes(place) == _wanted_modes(wanted)
-        and read_digests(place) == wanted
-    )
+    # A change nearly always shows in the manifest, which is asked first.
+    if read_bytes(place / contracts.MANIFEST_NAME) != text.encode("utf-8"):
+        return False
+    try:
+        return _modes(place) == _wanted_modes(wanted) and read_digests(place) == wanted
+    except (OSError, WorldError):
+        return False  # another run exchanges the folder meanwhile
 
 
 def _wanted_modes(wanted: Mapping[str, Digest]) -> dict[str, int]:

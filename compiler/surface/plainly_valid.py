@@ -96,6 +96,11 @@ def _items(value: Any, each: Any, schema: _Schema, known: _Schema) -> bool:
     return not isinstance(value, list) or all(is_plainly_valid(i, each, known) for i in value)
 
 
+def _first_items(value: Any, each: Any, schema: _Schema, known: _Schema) -> bool:
+    pairs = zip(value, each, strict=False) if isinstance(value, list) else ()
+    return all(is_plainly_valid(item, wanted, known) for item, wanted in pairs)
+
+
 def _properties(value: Any, schemas: Any, schema: _Schema, known: _Schema) -> bool:
     return not isinstance(value, dict) or all(
         is_plainly_valid(item, schemas[key], known) for key, item in value.items() if key in schemas
@@ -137,6 +142,7 @@ RULES: Final[Mapping[str, Callable[[Any, Any, _Schema, _Schema], bool]]] = {
     "maxLength": _length(str, lambda length, bound: length <= bound),
     "minItems": _length(list, lambda length, bound: length >= bound),
     "items": _items,
+    "prefixItems": _first_items,
     "properties": _properties,
     "additionalProperties": _additional,
     "propertyNames": _names,
