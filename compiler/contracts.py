@@ -89,6 +89,24 @@ EVAL_URL_VARIABLE: Final = "MOORING_EVAL_URL"
 EVAL_URL: Final = f"http://{EVALUATOR}:{EVALUATOR_PORT}"
 # Before a profile's name, in what main is told of its gateway; then _HOST or _PORT.
 GATEWAY_PREFIX: Final = "MOORING_GATEWAY_"
+# Networks of the engine on which a container has no name of its own.
+NOT_JOINED: Final = ("host", "none", "bridge", "default")
+# The harness container of a build without a task, in its Compose file.
+ANVIL: Final = "anvil"
+# Before the names that tongs give their volumes.
+TONG_VOLUMES: Final = "tong_"
+
+
+def tong_service(name: str) -> str:
+    """A tong's service; other services have no such names."""
+    return f"tong-{name}"
+
+
+def tong_gate(name: str) -> str:
+    """The service that ends with 0 when the tong's port answers."""
+    return f"tong-{name}-ready"
+
+
 # Before a tong's name, in what the anvil or main is told of it; then _HOST, _PORT or _PATH.
 TONG_PREFIX: Final = "MOORING_TONG_"
 
@@ -122,3 +140,20 @@ SESSION_SECONDS: Final = 864000.0
 CANDIDATES_TMPFS_BYTES: Final = 2 * 1024 * 1024 * 1024
 SLOT_TMPFS_BYTES: Final = 512 * 1024 * 1024
 SHARED_TMP_BYTES: Final = 256 * 1024 * 1024
+SHARED_MEMORY_BYTES: Final = 64 * 1024 * 1024
+# A file in memory takes a page at least, unless it is empty: a file system that may hold one for
+# each of its pages bounds what empty ones take, and nobody else notices.
+PAGE_BYTES: Final = 4096
+# The most of the runner's memory that its files may take. They stay when processes are ended for
+# want of memory, so the rest must be enough for those that run.
+MOST_MEMORY_IN_FILES: Final = 0.5
+# What System V takes without a process that would be ended for it: as much shared memory as
+# /dev/shm, and the numbers of queues and semaphores that kernels had before they had none.
+RUNNER_SYSCTLS: Final = (
+    ("kernel.msgmni", "128"),
+    ("kernel.sem", "250 32000 32 128"),
+    ("kernel.shmall", str(SHARED_MEMORY_BYTES // PAGE_BYTES)),
+)
+# How long the evaluator's health check stands while all is well, in seconds: each one is a process
+# that the engine starts in the container.
+HEALTH_HOLD: Final = 30

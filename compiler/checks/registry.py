@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from compiler.checks.budgets import check_budgets
@@ -28,6 +28,7 @@ from compiler.checks.sample_counts import check_sample_counts
 from compiler.checks.scorer_module import check_scorer_module
 from compiler.checks.secrets import check_secrets
 from compiler.checks.selection import check_selection
+from compiler.checks.sidecars import check_sidecars, check_uses
 from compiler.checks.split_data import check_split_data
 from compiler.checks.target_samples import check_target_samples
 from compiler.checks.targets import check_targets
@@ -38,6 +39,7 @@ from compiler.diagnostics.diagnostic import Diagnostic
 from compiler.ir.build import Bare, Build, ModeA, ModeB, Task
 from compiler.ir.project import Inputs
 from compiler.ir.task_plan import Plan
+from compiler.ir.tong import Tong
 
 type Found = Iterable[Diagnostic]
 
@@ -50,6 +52,7 @@ COMMON_CHECKS: Final[tuple[Callable[[Build], Found], ...]] = (
     check_gateway_places,
     check_gateway_times,
     check_gateway_variables,
+    check_uses,
 )
 
 BUILD_CHECKS: Final[tuple[Callable[[Task], Found], ...]] = (
@@ -78,6 +81,10 @@ INPUT_CHECKS: Final[tuple[Callable[[Inputs], Found], ...]] = (
     check_read_only_paths,
 )
 
+TONG_CHECKS: Final[tuple[Callable[[Build, Sequence[Tong], Collection[str]], Found], ...]] = (
+    check_sidecars,
+)
+
 PLAN_CHECKS: Final[tuple[Callable[[Build, Plan], Found], ...]] = (check_trust_boundary,)
 
 
@@ -94,6 +101,13 @@ def check_build(build: ModeA | ModeB) -> tuple[Diagnostic, ...]:
 def check_inputs(inputs: Inputs) -> tuple[Diagnostic, ...]:
     """What is wrong with the build once its inputs are known."""
     return tuple(d for check in INPUT_CHECKS for d in check(inputs))
+
+
+def check_tongs(
+    build: Build, tongs: Sequence[Tong], names: Collection[str]
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with the tongs of the build; ``names`` are those of all its definitions."""
+    return tuple(d for check in TONG_CHECKS for d in check(build, tongs, names))
 
 
 def check_plan(build: Build, plan: Plan) -> tuple[Diagnostic, ...]:

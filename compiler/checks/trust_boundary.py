@@ -4,8 +4,9 @@ The rules are the rows of the threats table: labels, scorer and ledger belong to
 alone; a secret to the service that declares it, never to the workbench; an untrusted service writes
 to nothing that a trusted one mounts; the evaluator shares a network with main only where it is
 internal; what runs candidates meets nobody on a network and shares no volume with main, which would
-be told the inputs of hidden samples; no container beside main meets the evaluator; and no service
-has a network that the build keeps from it.
+be told the inputs of hidden samples; no container beside main meets the evaluator; no service has a
+network that the build keeps from it; and a tong has its own secrets, its own volumes and the
+workspace alone, and the socket of Docker where the build allows that.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from compiler import contracts
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span
 from compiler.ir.build import Bare, Build, Reach, Recipient
-from compiler.ir.task_plan import Asset, Plan, Service, Trust, Variable
+from compiler.ir.task_plan import Asset, FromCaller, Plan, Service, Trust, Variable
+from compiler.ir.tong_names import secret_variable
 
 _TRUSTED_ALONE: Final = frozenset((Asset.LABELS, Asset.SCORER, Asset.LEDGER))
 _HINT: Final = "this is a defect of the plan, not of your build: please report it"
@@ -29,6 +31,7 @@ def check_trust_boundary(build: Build, plan: Plan) -> Iterator[Diagnostic]:
     for service in plan.services:
         yield from _check_assets(place, plan, service)
         yield from _check_secrets(place, build, service)
+        yield from _check_tong(place, build, service)
     yield from _check_volumes(place, plan)
     yield from _check_networks(place, build, plan)
 
@@ -69,6 +72,22 @@ def _secrets_of(build: Build) -> dict[str, tuple[str, ...]]:
         contracts.EVALUATOR: build.secrets_to(Recipient.EVALUATOR),
         contracts.RUNNER: build.secrets_to(Recipient.CANDIDATE),
     }
+
+
+def _check_tong(place: Span, build: Build, service: Service) -> Iterator[Diagnostic]:
+    tong = dict(service.labels).get(contracts.LABEL_TONG)
+    own = secret_variable(tong, "", 0) if tong is not None else None
+    for variable in service.environment:
+        for part in variable.value if isinstance(variable.value, tuple) else ():
+            if isinstance(part, FromCaller) and (own is None or not part.name.startswith(own)):
+                yield _told(place, f"the secret {part.name}", service, "its environment")
+    if service.socket is not None and (tong is None or not build.sidecars.allow_socket):
+        yield _told(place, "the host", service, "the socket of its Docker")
+    for mount in service.mounts if tong is not None else ():
+        if mount.volume != contracts.VOLUME_REPO and not mount.volume.startswith(
+            contracts.TONG_VOLUMES
+        ):
+            yield _told(place, mount.volume, service, "its mounts")
 
 
 def _is_secret(variable: Variable, names: set[str]) -> bool:

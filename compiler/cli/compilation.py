@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
 from compiler.edge.archive import NO_TARS, Tars, open_former, open_spool
 from compiler.edge.read_project import read_bare_inputs, read_build_file, read_inputs
-from compiler.ir.build import Bare, ModeA, ModeB
+from compiler.edge.read_tongs import read_tongs
+from compiler.ir.build import Bare, Build, ModeA, ModeB
+from compiler.ir.tong import Tong
 from compiler.output.file_set import FileSet
 from compiler.pipeline import Compiled
 
@@ -35,6 +37,7 @@ class Input:
     params: dict[str, str]
     output_format: str
     quiet: bool
+    strict: bool
 
 
 def takes_input[F: Callable[..., Any]](function: F) -> Callable[..., Any]:
@@ -57,6 +60,7 @@ def _wrap(function: Callable[..., Any], argument: click.Argument) -> Callable[..
         params: tuple[str, ...],
         output_format: str,
         quiet: bool,
+        strict: bool,
         **rest: Any,
     ) -> Any:
         parsed = dict(_parse_param(param) for param in params)
@@ -69,6 +73,7 @@ def _wrap(function: Callable[..., Any], argument: click.Argument) -> Callable[..
                 params=parsed,
                 output_format=output_format,
                 quiet=quiet,
+                strict=strict,
             )
 
         return function(read(build) if isinstance(build, str) else tuple(map(read, build)), **rest)
@@ -84,6 +89,7 @@ def _input_options() -> list[click.Parameter]:
     """In reverse of the order in which help shows them, as click's decorators leave them."""
     return [
         click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but errors."),
+        click.Option(["--strict"], is_flag=True, help="Unknown keys of tongs are errors."),
         click.Option(
             ["--format", "output_format"],
             type=click.Choice(FORMATS),
@@ -205,12 +211,25 @@ class _Reading:
             return None
         root = self.given.path.parent
         sources = {"the build file": self.given.path, **list_sources(build, root)}
+        tongs, files = self._read_tongs(build)
+        sources |= {f"the tong {path.name}": path for path in files}
         if isinstance(build, Bare):
-            return self._compile_bare(build, sources)
-        return self._compile(build, sources)
+            return self._compile_bare(build, tongs, sources)
+        return self._compile(build, tongs, sources)
 
-    def _compile_bare(self, build: Bare, sources: dict[str, Path]) -> Outcome | None:
-        inputs, problems = read_bare_inputs(build, self.given.path.parent)
+    def _read_tongs(self, build: Build) -> tuple[tuple[Tong, ...], tuple[Path, ...]]:
+        documents, files, problems = read_tongs(build, self.given.path.parent)
+        self.found.extend(problems)
+        self.texts.update({d.document.places.file: d.document.text for d in documents})
+        tongs, problems = pipeline.sidecars(build, documents, strict=self.given.strict)
+        self.found.extend(problems)
+        return tongs, files
+
+    def _compile_bare(
+        self, build: Bare, tongs: tuple[Tong, ...], sources: dict[str, Path]
+    ) -> Outcome | None:
+        read, problems = read_bare_inputs(build, self.given.path.parent)
+        inputs = replace(read, tongs=tongs)
         self.found.extend(problems)
         if has_errors(self.found):
             return None
@@ -223,8 +242,11 @@ class _Reading:
         compiled = pipeline.emit_bare(inputs, plan)
         return Outcome(name=build.name, compiled=compiled, sources=sources)
 
-    def _compile(self, build: ModeA | ModeB, sources: dict[str, Path]) -> Outcome | None:
-        inputs, problems = read_inputs(build, self.given.path.parent, self.tars)
+    def _compile(
+        self, build: ModeA | ModeB, tongs: tuple[Tong, ...], sources: dict[str, Path]
+    ) -> Outcome | None:
+        read, problems = read_inputs(build, self.given.path.parent, self.tars)
+        inputs = replace(read, tongs=tongs)
         self.found.extend((*problems, *pipeline.judge(inputs)))
         if has_errors(self.found):
             return None

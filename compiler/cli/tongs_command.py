@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from compiler.cli import tongs_live
+from compiler.cli import tongs_definitions, tongs_live
 
 
 @click.group("tongs")
@@ -12,5 +12,5 @@ def command() -> None:
     """Look at tongs, and remove them."""
 
 
-for each in tongs_live.COMMANDS:
+for each in (*tongs_definitions.COMMANDS, *tongs_live.COMMANDS):
     command.add_command(each)

@@ -2,7 +2,7 @@
 
 ``message`` and ``help`` are ``str.format`` texts over the parameters of the diagnostic. A code is
 never reused for another meaning; 1xx is the text of a file, 2xx what the keys mean together, 3xx
-the files that they name, 4xx the trust boundary, 6xx the gateways.
+the files that they name, 4xx the trust boundary, 5xx tongs, 6xx the gateways.
 """
 
 from __future__ import annotations
@@ -324,6 +324,65 @@ CODES: Final[dict[str, Code]] = {
         "set `runner.network: none`, or give them a key that can do little harm",
     ),
     "MOR410": _error("{what} would reach {service}, which is {trust}: through {way}", "{hint}"),
+    # Tongs.
+    "MOR500": _error("`{path}` {problem}", "{hint}"),
+    "MOR501": _error(
+        "`{name}` is not a usable name of a tong",
+        "a name starts and ends with a letter or digit and holds letters, digits, `_`, `-`, `.`",
+    ),
+    "MOR502": _warning("unknown key `{key}`", "{hint}"),
+    "MOR503": _error(
+        "`{key}` has no meaning for the interface `{kind}`",
+        "remove it, or write another `interface.kind`",
+    ),
+    "MOR504": _note(
+        "`{name}` counts as ready as soon as it runs: its interface `{kind}` has no port to try",
+        "write `readiness: {{mode: healthcheck, command: [...]}}`, or `mode: none` to say so",
+    ),
+    "MOR505": _error("`{value}` is not a mount: {problem}", "paths of the host cannot be mounted"),
+    "MOR506": _error(
+        "`{value}` cannot be a place in the container: {problem}", "choose another place"
+    ),
+    "MOR507": _error(
+        "`{value}` is not a choice of GPUs: {problem}",
+        "the other keys of docker's own flag reach further than GPUs",
+    ),
+    "MOR508": _error(
+        "a secret cannot stand here: {problem}",
+        "write ${{secret:PROVIDER:REFERENCE}} in a value under `env`; found `{value}`",
+    ),
+    "MOR509": _error(
+        "the tongs `{first}` and `{second}` both claim the name `{alias}`",
+        "names have no case; give one of them another alias or `interface.name`",
+    ),
+    "MOR510": _error(
+        "a tong cannot be called `{alias}`: {owner} is", "choose another alias or `interface.name`"
+    ),
+    "MOR511": _error("`{name}` depends on `{missing}`, which is not among the tongs", "{hint}"),
+    "MOR512": _error("tongs wait for each other: {circle}", "remove one of these `depends_on`"),
+    "MOR513": _error("a shared tong cannot {problem}", "write `lifecycle: session`"),
+    "MOR514": _note(
+        "`{name}` is shared: in the Harbor task each trial has one of its own",
+        "nothing to do; trials cannot touch each other this way",
+    ),
+    "MOR515": _error(
+        "`{network}` is not a network that a tong can join",
+        "name one that was made with `docker network create`",
+    ),
+    "MOR516": _error(
+        "the tongs `{first}` and `{second}` would have the same {what}",
+        "rename one of them",
+    ),
+    "MOR517": _error(
+        "`{name}` mounts the socket of the host's Docker: it would be root on the host",
+        "write `allow_docker_socket: true` into the build file if that is meant",
+    ),
+    "MOR518": _error(
+        "`{name}` is defined in the {lower} layer, and the workspace cannot replace it",
+        "give it another name; the workspace may add tongs, and disable others",
+    ),
+    "MOR519": _warning("there is no tong `{name}` to disable", "{hint}"),
+    "MOR520": _error("`{key}` has no effect: {why}", "{hint}"),
     # A launch.
     "MOR560": _error(
         "`{name}`: {problem}",

@@ -11,6 +11,7 @@ from compiler.edge import git
 from compiler.edge.list_files import lies_in
 from compiler.ir.build import Bare, Build, ModeB
 from compiler.source.document import Path as Place
+from compiler.surface.build_file import TongPath
 
 
 def warn_outside(build: Build, root: Path) -> Iterator[Diagnostic]:
@@ -24,6 +25,9 @@ def warn_outside(build: Build, root: Path) -> Iterator[Diagnostic]:
 def _paths(build: Build) -> Iterator[tuple[Place, str]]:
     for file in build.gateways.files if build.gateways else ():
         yield (*file.path, "source"), file.source
+    for source in build.sidecars.sources:
+        if isinstance(source, TongPath):
+            yield ("tongs", source.index), source.path
     if isinstance(build, Bare):
         return
     yield ("agent_repo",), build.seed.repository

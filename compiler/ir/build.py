@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from compiler.ir.gateways import Gateways
+from compiler.ir.sidecars import Sidecars
 from compiler.source.document import Path, Places
 
 type Argv = tuple[str, ...]
@@ -205,6 +206,7 @@ class Task:
     runner: Box
     limits: Limits
     gateways: Gateways | None
+    sidecars: Sidecars
 
     def split(self, name: str) -> Split | None:
         """The listed split of that name."""
@@ -293,11 +295,12 @@ class Bare:
     description: str
     params: tuple[str, ...]
     gateways: Gateways | None
+    sidecars: Sidecars
 
     @property
     def empty(self) -> bool:
         """True when there is nothing to write."""
-        return self.gateways is None
+        return self.gateways is None and not self.sidecars.sources
 
 
 type Build = ModeA | ModeB | Bare

@@ -6,6 +6,7 @@ values of their own. No text of a user is ever searched for them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -77,7 +78,8 @@ class LaunchSecret:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchTong:
     """A tong's container. It is started with ``run``, then what ``inspect`` prints (words that are
-    quoted for a shell), then ``words``. ``told`` succeeds once its secrets have arrived."""
+    quoted for a shell), then ``words``. ``told`` succeeds once its secrets have arrived. A shared
+    one is joined to the network of the anvil for a launch, where it is not on it already."""
 
     name: str
     lifecycle: Lifecycle
@@ -140,3 +142,8 @@ class LaunchPlan:
     anvil: Anvil | None
     files: tuple[LaunchFile, ...]
     warnings: tuple[str, ...]
+
+
+def fill_word(word: Word, values: Mapping[Hole, str]) -> str:
+    """The argument, once the launch knows what goes into its holes."""
+    return "".join(values[piece] if isinstance(piece, Hole) else piece for piece in word)

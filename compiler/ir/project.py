@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from compiler.diagnostics.span import Span
 from compiler.ir.build import Bare, ModeA, ModeB
 from compiler.ir.gateways import Installed
+from compiler.ir.tong import Tong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,7 @@ class Inputs:
     environments: tuple[SourceFile, ...] = ()
     template: str | None = None
     installed: tuple[InstalledFiles, ...] = ()
+    tongs: tuple[Tong, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,7 @@ class BareInputs:
 
     build: Bare
     installed: tuple[InstalledFiles, ...] = ()
+    tongs: tuple[Tong, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from compiler import contracts
 from compiler.ir.build import Resources
 
 
@@ -39,9 +40,10 @@ class Asset(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromCaller:
-    """A part of a value that the caller's environment has in the variable ``name``."""
+    """A part of a value: what the environment of the caller, ``of``, has in a variable."""
 
     name: str
+    of: str = "harbor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,16 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bind:
+    """A file or folder of the host in a container: a path from the Compose file's folder, or one
+    that the caller names."""
+
+    source: str | FromCaller
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Socket:
     """The socket of the host's Docker engine in a container: whoever has it is root on the host."""
 
@@ -81,12 +93,20 @@ class Tmpfs:
     mode: int
     executable: bool = False
 
+    @property
+    def files(self) -> int:
+        """How many files and folders it may hold."""
+        return max(1, self.size // contracts.PAGE_BYTES)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healthcheck:
-    """When a service counts as ready: seconds, and how many failures in a row are too many."""
+    """When a service counts as ready: seconds, and how many failures in a row are too many.
 
-    command: tuple[str, ...]
+    ``command`` None is the image's own.
+    """
+
+    command: tuple[str, ...] | None
     interval: int
     timeout: int
     retries: int
@@ -101,7 +121,8 @@ class Service:
     ``cap_add``; a tuple means: all dropped but these. ``aliases`` are further names on each of its
     networks. ``entrypoint``, ``command`` and ``user`` None leave the image's own. ``stop_seconds``
     is how long it may take to end, None the engine's own 10. ``gpus`` is ``all``, a count, or ids
-    of devices.
+    of devices. A ``gate`` runs until the service it is for is ready. An ``interactive`` one has a
+    terminal. One with ``restart`` is started again when it fails.
     """
 
     name: str
@@ -117,17 +138,22 @@ class Service:
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
     user: str | None = None
+    working_dir: str | None = None
+    interactive: bool = False
+    gate: bool = False
     init: bool = True
     sysctls: tuple[tuple[str, str], ...] = ()
     gpus: str | int | tuple[str, ...] | None = None
     environment: tuple[Variable, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    binds: tuple[Bind, ...] = ()
     socket: Socket | None = None
     tmpfs: tuple[Tmpfs, ...] = ()
     capabilities: tuple[str, ...] | None = None
     cap_drop: tuple[str, ...] = ()
     cap_add: tuple[str, ...] = ()
     read_only: bool = False
+    restart: bool = False
     healthcheck: Healthcheck | None = None
     stop_seconds: float | None = None
     depends_on: tuple[tuple[str, Condition], ...] = ()

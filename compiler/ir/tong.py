@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from compiler.source.document import Path, Places
+from compiler.source.document import Places
 
 type Argv = tuple[str, ...]
 
@@ -152,7 +152,6 @@ class Tong:
     cap_add: tuple[str, ...]
     layer: Layer
     places: Places
-    at: Path = ()
 
     @property
     def has_secrets(self) -> bool:

@@ -33,6 +33,7 @@ from compiler.ir.build import (
 )
 from compiler.ir.environments import requirement_for
 from compiler.passes.fill_gateways import fill_gateways
+from compiler.passes.fill_sidecars import fill_sidecars
 from compiler.surface.build_file import (
     BuildFile,
     HarborEntry,
@@ -71,6 +72,7 @@ def fill_defaults(file: BuildFile) -> Build:
         "description": (file.description or "").strip(),
         "params": file.params,
         "gateways": fill_gateways(file.gateways, BASE_IMAGE),
+        "sidecars": fill_sidecars(file),
     }
     task = file.task
     if task is None:

@@ -30,7 +30,8 @@ def substitute_params(
     """The document with its parameters filled in; ``given`` is what ``--param`` said.
 
     A plain scalar in which something was replaced is typed again, so ``max: ${N}`` may be a number;
-    a quoted one stays text. ``params`` itself is left as it is.
+    a quoted one stays text. ``params`` itself is left as it is, and so are definitions of tongs:
+    they are like those of files, and have references of another kind.
     """
     if not isinstance(document.data, dict):
         return document, ()
@@ -71,6 +72,8 @@ class _Substitution:
     plain: dict[Path, str] = field(default_factory=dict)
 
     def walk(self, value: Any, path: Path) -> Any:
+        if isinstance(value, dict) and path[:1] == ("tongs",):
+            return value
         if isinstance(value, dict):
             return {key: self.walk(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):

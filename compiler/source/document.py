@@ -49,3 +49,30 @@ class Document:
     text: str
     places: Places
     plain: Mapping[Path, str]
+
+
+def list_items(document: Document, key: str) -> tuple[Document, ...]:
+    """The items of the list under ``key`` of the top, each a document with places of its own."""
+    items = document.data[key]
+    values, keys = _by_item(document.places.values, key), _by_item(document.places.keys, key)
+    plain = _by_item(document.plain, key)
+    return tuple(
+        Document(
+            data=item,
+            text=document.text,
+            places=Places(
+                file=document.places.file, values=values.get(i, {}), keys=keys.get(i, {})
+            ),
+            plain=plain.get(i, {}),
+        )
+        for i, item in enumerate(items)
+    )
+
+
+def _by_item[T](found: Mapping[Path, T], key: str) -> dict[str | int, dict[Path, T]]:
+    """One walk, not one for each item."""
+    grouped: dict[str | int, dict[Path, T]] = {}
+    for path, what in found.items():
+        if len(path) > 1 and path[0] == key:
+            grouped.setdefault(path[1], {})[path[2:]] = what
+    return grouped

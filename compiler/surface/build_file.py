@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compiler.source.document import Places
+from compiler.source.document import Document, Places
 
 type Argv = tuple[str, ...]
 
@@ -204,6 +204,34 @@ class TaskEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TongPath:
+    """An item of ``tongs`` that names files; ``index`` is its place in the list."""
+
+    path: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TongDocument:
+    """A definition as it stands in a file, or in the list ``tongs``, with its name."""
+
+    name: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnvilEntry:
+    """The mapping ``anvil``."""
+
+    image: str
+    argv: Argv | None
+    network: str | None
+    workspace: str | None
+    harness: str | None
+    env_prefix: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildFile:
     """A build file whose shape is right; ``places`` points at each key.
 
@@ -216,3 +244,6 @@ class BuildFile:
     params: tuple[str, ...]
     task: TaskEntry | None
     gateways: GatewaysEntry | None
+    tongs: tuple[TongPath | TongDocument, ...]
+    anvil: AnvilEntry | None
+    allow_docker_socket: bool

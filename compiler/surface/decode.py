@@ -24,6 +24,7 @@ from compiler.surface.build_file import (
 )
 from compiler.surface.decode_gateways import DURATIONS as _OF_GATEWAYS
 from compiler.surface.decode_gateways import decode_gateways
+from compiler.surface.decode_sidecars import decode_anvil, decode_tongs
 from compiler.surface.duration import parse_duration
 from compiler.surface.memory import parse_memory
 from compiler.surface.modes import check_modes
@@ -73,6 +74,9 @@ def decode_build(document: Document) -> tuple[BuildFile | None, tuple[Diagnostic
         params=tuple(data.get("params", ())),
         task=_decode_task(document, seconds, memory) if "agent_repo" in data else None,
         gateways=decode_gateways(document, seconds),
+        tongs=decode_tongs(document),
+        anvil=decode_anvil(data.get("anvil")),
+        allow_docker_socket=data.get("allow_docker_socket", False),
     )
     return file, ()
 

@@ -12,7 +12,15 @@ from compiler.source.document import Document
 from compiler.surface.schema_check import first_sentence
 
 # Keys that mean something without a task.
-_ALWAYS: Final = ("name", "description", "params", "gateways")
+_ALWAYS: Final = (
+    "name",
+    "description",
+    "params",
+    "gateways",
+    "tongs",
+    "anvil",
+    "allow_docker_socket",
+)
 _OF_MODE: Final = {
     "A": (
         "dataset",

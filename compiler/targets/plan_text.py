@@ -38,10 +38,12 @@ def _describe_service(service: Service) -> dict[str, Any]:
             for m in service.mounts
         ],
         "tmpfs": [
-            {"target": t.target, "size": t.size, "mode": f"{t.mode:04o}"} for t in service.tmpfs
+            {"target": t.target, "size": t.size, "files": t.files, "mode": f"{t.mode:04o}"}
+            for t in service.tmpfs
         ],
         "capabilities": "the engine's" if capabilities is None else list(capabilities),
         "read_only": service.read_only,
+        "restart": service.restart,
         "resources": {
             "cpus": service.resources.cpus,
             "memory": service.resources.memory,
@@ -104,11 +106,14 @@ def _service_lines(service: Service) -> Iterator[str]:
     if service.socket is not None:
         yield "  mount        the socket of the host's Docker: it is root on the host"
     for tmpfs in service.tmpfs:
-        yield f"  memory disk  {tmpfs.target}, {tmpfs.size // 2**20} MiB"
+        size = f"{tmpfs.size // 2**20} MiB" if tmpfs.size >= 2**20 else f"{tmpfs.size} bytes"
+        yield f"  memory disk  {tmpfs.target}, {size}, {tmpfs.files} files"
     if service.capabilities is not None:
         yield f"  capabilities {', '.join(service.capabilities) or 'none'}"
     if service.read_only:
         yield "  root         read-only"
+    if service.restart:
+        yield "  restart      when it fails"
     for line in _resource_lines(service):
         yield f"  {line}"
     for peer, condition in service.depends_on:

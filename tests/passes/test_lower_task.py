@@ -83,6 +83,28 @@ def test_each_slot_has_a_sized_file_system(tmp_path: Path) -> None:
     assert runner.resources.pids > 3 * contracts.SAMPLE_PROCESSES
 
 
+def test_files_in_memory_leave_half_of_it_to_processes(tmp_path: Path) -> None:
+    """Otherwise candidates that fill their disks would end the daemon, whose memory is left."""
+    for number, memory in enumerate(("64m", "1g", "5g", "100g")):
+        changes = {"resources": {"runner": {"memory": memory}}, "max_concurrency": 4}
+        plan = lower_task(project_of(write_project(tmp_path / str(number), changes)))
+        runner = plan.service("runner")
+        limit = runner.resources.memory
+        shared = int(dict(runner.sysctls)["kernel.shmall"]) * 4096
+        assert limit is not None
+        in_files = sum(disk.size for disk in runner.tmpfs)
+        assert in_files + shared <= max(limit / 2, shared + 2**20)
+        assert all(disk.size >= 2**16 and disk.size % 4096 == 0 for disk in runner.tmpfs)
+    assert runner.tmpfs[1].size == contracts.SLOT_TMPFS_BYTES
+
+
+def test_empty_files_are_bounded_too(plan: TaskPlan) -> None:
+    assert {disk.target: disk.files for disk in plan.service("runner").tmpfs} == {
+        disk.target: disk.size // 4096 for disk in plan.service("runner").tmpfs
+    }
+    assert "/dev/shm" in {disk.target for disk in plan.service("runner").tmpfs}
+
+
 def test_main_starts_when_the_evaluator_is_healthy(plan: TaskPlan) -> None:
     assert plan.service("main").depends_on == (("eval-sidecar", Condition.HEALTHY),)
     assert plan.service("eval-sidecar").healthcheck is not None

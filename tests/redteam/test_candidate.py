@@ -74,6 +74,15 @@ REPORTING = (
         gained={**{f"{n}": "EACCES" for n in range(17)}, "1 input": "done"},
     ),
     Attempt(
+        name="room",
+        tries="how many bytes and empty files each place takes, and what System V gives",
+        gain="a place without a bound, or memory that stays when its processes are ended",
+        held=lambda seen: len(seen["places"]) == 4 and set(seen["beside"].values()) == {-1}
+        and all(size <= 64 << 20 and 0 < files <= size // 4096
+                for size, files in seen["places"].values()),
+        gained={"places": {f"{n}": [1 << 20, 1 << 20] for n in range(4)}, "beside": {"x": -1}},
+    ),
+    Attempt(
         name="rewrite",
         tries="its own tree, other trees, the daemon's code, the interpreter, preload",
         gain="one of them opens for writing",

@@ -28,6 +28,7 @@ NO_DEFAULT: Final = {
     "resources.main.cpus", "resources.main.memory", "resources.main.pids",
     "resources.evaluator.cpus", "resources.evaluator.memory", "resources.evaluator.pids",
     "resources.runner.cpus", "resources.runner.memory", "resources.runner.pids",
+    "anvil.harness", "anvil.network",
 }  # fmt: skip
 # Written by every build with a task.
 NEEDED: Final = {
@@ -47,6 +48,7 @@ MODE_B: Final = {
 BESIDE: Final[dict[str, dict[str, Any]]] = {
     "harbor": MODE_B,
     "secrets[]": {"secrets": [{"name": "KEY"}]},
+    "anvil": {"anvil": {"image": "harness"}, "tongs": ["tongs"]},
     "gateways": {"gateways": {"command": ["gateway"], "profiles": [{"name": "coder"}]}},
 }
 
@@ -147,6 +149,7 @@ def another(path: Key, default: object) -> object:
     others = {
         "environment": "docker",
         "home": "/other",
+        "workspace": "/other",
         "port_range": "1-2000",
         "readiness": "none",
     }

@@ -21,12 +21,14 @@ from .plan import PlanA, PlanB, read_plan
 DEFAULT_PLAN = Path("/opt/mooring/plan.json")
 HEALTH_SECONDS = 10.0
 REACH_SECONDS = 60.0
+MOST_HOLD = 3600
 _PAUSE = 0.5
 _COMMANDS = {
     "serve": "run the evaluator",
     "health": "say whether the running evaluator is healthy",
     "finalize": "seal the session, select, score the targets, and wait for the end of it",
 }
+_HOLD = "when it has been found healthy before: answer after so long, or as soon as it is not"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,14 +37,25 @@ def main(arguments: Sequence[str]) -> int:
     for name, about in _COMMANDS.items():
         command = commands.add_parser(name, help=about)
         command.add_argument("--plan", type=Path, default=DEFAULT_PLAN, metavar="PATH")
+        if name == "health":
+            command.add_argument("--hold", type=_seconds, default=0, metavar="SECONDS", help=_HOLD)
     options = parser.parse_args(arguments)
     try:
         plan = read_plan(options.plan)
     except PlanError as error:
         print(f"mooring: {error}", file=sys.stderr)
         return 2
-    run = {"serve": _serve, "health": _health, "finalize": _finalize}
-    return run[options.command](plan)
+    if options.command == "health":
+        return _health(plan, options.hold)
+    return {"serve": _serve, "finalize": _finalize}[options.command](plan)
+
+
+def _seconds(text: str) -> int:
+    """Of one request, which may not last for ever."""
+    seconds = int(text)
+    if not 0 <= seconds <= MOST_HOLD:
+        raise argparse.ArgumentTypeError(f"expected 0 to {MOST_HOLD} seconds")
+    return seconds
 
 
 def _serve(plan: PlanA | PlanB) -> int:
@@ -78,12 +91,15 @@ def _ask(
         connection.close()
 
 
-def _health(plan: PlanA | PlanB) -> int:
+def _health(plan: PlanA | PlanB, hold: int) -> int:
     """The control socket tells causes; the public port is tried as well, since that is what others
-    use.
+    use. Only an evaluator that answers now is asked to hold an answer.
     """
     try:
         status, document = _ask(plan, "GET", "/health", HEALTH_SECONDS)
+        if status == 200 and hold:
+            _try_port(plan)
+            status, document = _ask(plan, "GET", f"/health?hold={hold}", hold + HEALTH_SECONDS)
         if status == 200:
             _try_port(plan)
             return 0

@@ -41,6 +41,9 @@ def make_control(service: Service) -> Starlette:
         return JSONResponse(error_document(code, problem), status_code=503)
 
     async def health(request: Request) -> Response:
+        """`?hold=N`: see `Health.hold`."""
+        if "hold" in request.query_params:
+            await service.health.hold(float(request.query_params["hold"]))
         return await health_response(service, service.health.problems)
 
     return Starlette(

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from .candidates import CandidateStore, MachineryFailure
 from .outcomes import Failed
 from .runner_client import RunnerClient, RunnerFailure, SetupFailed, TreeRefused
 
 RETRY_DELAYS = (0.5, 3.0)
+# Waits after a failure, for so many seconds, or not at all when it was the last try; whether there
+# is another one.
+Recover = Callable[[Exception, float | None], Awaitable[bool]]
 _MACHINERY = (RunnerFailure, MachineryFailure, OSError)
 
 
-async def deliver(
-    runner: RunnerClient, store: CandidateStore, tree: str, trouble: Callable[[Exception], None]
-) -> None:
-    """Sees to it that the runner has the tree ready. `trouble` hears of failures of the machinery
-    that are tried again; the last one is raised, and so is TreeRefused.
+async def deliver(runner: RunnerClient, store: CandidateStore, tree: str, recover: Recover) -> None:
+    """Sees to it that the runner has the tree ready. `recover` hears of failures of the machinery,
+    with how long to wait; one after which it is not tried again is raised, and so is TreeRefused.
     """
     for delay in (*RETRY_DELAYS, None):
         try:
             await runner.ensure(tree, store.archive)
             return
         except _MACHINERY as error:
-            if delay is None:
+            if not await recover(error, delay):
                 raise
-            trouble(error)
-            await asyncio.sleep(delay)
 
 
 def refusal(error: TreeRefused) -> Failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -14,6 +15,7 @@ from .plan import Plan
 from .records import LedgerUnusable
 
 STARTING = "the evaluator is starting"
+STOPPING = "the evaluator is stopping"
 WATCH_SECONDS = 5.0
 PROBE_SECONDS = 2.0
 _RETRY_SECONDS = 0.5
@@ -25,6 +27,9 @@ class Health:
 
     def __init__(self) -> None:
         self._problems: dict[str, str] = {"start": STARTING}
+        self._not_well = asyncio.Event()
+        self._not_well.set()
+        self._told = False
 
     def set(self, part: str, problem: str | None) -> None:
         if problem is None:
@@ -32,6 +37,19 @@ class Health:
         elif self._problems.get(part) != problem:
             _log.warning("%s: %s", part, problem)
             self._problems[part] = problem
+        if self._problems:
+            self._not_well.set()
+        else:
+            self._not_well.clear()
+
+    async def hold(self, seconds: float) -> None:
+        """Returns at once the first time that all is well; later after so many seconds, or when
+        there is a problem.
+        """
+        if self._told and self.ok():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._not_well.wait(), seconds)
+        self._told = self._told or self.ok()
 
     def started(self) -> None:
         self.set("start", None)
@@ -55,8 +73,8 @@ def missing_secrets(plan: Plan) -> str | None:
 
 
 class Watch:
-    """Keeps `Health` true while the evaluator runs: scorer or Harbor once, runner again and again,
-    ledger when asked.
+    """Keeps `Health` true while the evaluator runs: scorer or Harbor once, runner and ledger again
+    and again, and the ledger when somebody asks.
     """
 
     def __init__(
@@ -71,16 +89,14 @@ class Watch:
         self._probing = asyncio.Lock()
 
     async def run(self) -> None:
-        """First what has to be true at the start, then the runner for as long as it is not
-        cancelled.
-        """
+        """First what has to be true at the start, then what can change, until it is cancelled."""
         self._health.set("secrets", missing_secrets(self._plan))
         await asyncio.gather(self._check_backend(), self._check_runner())
         await self.check_ledger()
         self._health.started()
         while True:
             await asyncio.sleep(WATCH_SECONDS if self._health.ok() else _RETRY_SECONDS)
-            await self._check_runner()
+            await asyncio.gather(self._check_runner(), self.check_ledger())
 
     async def check_ledger(self) -> None:
         """Whether the ledger can be written; tried at most every `PROBE_SECONDS`."""

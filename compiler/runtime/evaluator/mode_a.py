@@ -5,8 +5,10 @@ scorer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from functools import partial
 
 from .answers import BadAnswer, decode_answer
 from .candidates import CandidateStore, MachineryFailure
@@ -14,17 +16,13 @@ from .dataset import Sample
 from .delivery import RETRY_DELAYS, deliver, refusal
 from .outcomes import MOST_LOST, Failed, Lost, Outcome
 from .plan import PlanA
-from .runner_client import (
-    Run,
-    RunnerClient,
-    RunnerFailure,
-    TreeRefused,
-    TreeUnknown,
-)
+from .runner_client import Run, RunnerClient, RunnerFailure, TreeRefused, TreeUnknown
 from .scorer import Scorers, ScorerUnusable, check_scorer
+from .suspicion import Suspicion
 
 _LARGE = 32 * 1024
 _NO_TIME = "the evaluation's time was over before this sample was finished"
+_FAILS_RUNNER = "the runner failed again and again while the candidate ran, and only then"
 _MACHINERY = (RunnerFailure, ScorerUnusable, MachineryFailure, OSError)
 _log = logging.getLogger("mooring.evaluator")
 
@@ -72,13 +70,14 @@ class _Evaluation:
         self._outcomes: list[Outcome | None] = [None] * len(samples)
         self._scorers = Scorers(plan)
         self._refused: Failed | None = None
+        self._delivered = False
         self._troubled: str | None = "the tree was not handed to the runner in time"
+        is_baseline = tree == plan.baseline.tree
+        self._suspicion = Suspicion(runner, is_baseline=is_baseline)
 
     async def run(self) -> tuple[Outcome, ...]:
         try:
             async with asyncio.timeout(self._plan.timeout):
-                await deliver(self._runner, self._store, self._tree, self._trouble)
-                self._troubled = None
                 await self._run_all()
         except TimeoutError:
             await self._look_at_runner()
@@ -89,6 +88,26 @@ class _Evaluation:
         finally:
             await self._scorers.close()
         return tuple(outcome or self._unfinished() for outcome in self._outcomes)
+
+    async def _run_all(self) -> None:
+        await self._run_pending()
+        while self._suspicion.is_strong():
+            some = self._pending()[: self._plan.max_concurrency]
+            works = (partial(_wait_for_all, run, some) for run in (self._run_baseline, self._rerun))
+            if await self._suspicion.confirm(*works):
+                self._refused = Failed(cause=_FAILS_RUNNER)
+                return
+            await self._run_pending()
+
+    def _pending(self) -> list[int]:
+        return [number for number, outcome in enumerate(self._outcomes) if outcome is None]
+
+    async def _run_baseline(self, number: int) -> None:
+        with contextlib.suppress(TreeRefused):
+            await self._run_tree(self._plan.baseline.tree, self._samples[number])
+
+    async def _rerun(self, number: int) -> None:
+        self._outcomes[number] = await self._attempt(self._samples[number])
 
     def _unfinished(self) -> Outcome:
         """A tree that cannot be run fails everywhere. Time that ran out is the candidate's failure,
@@ -108,16 +127,32 @@ class _Evaluation:
     def _trouble(self, error: Exception) -> None:
         self._troubled = f"{type(error).__name__}: {error}"
         _log.warning("machinery: %s", self._troubled)
+        self._suspicion.count(error)
 
-    async def _run_all(self) -> None:
-        numbers = iter(range(len(self._samples)))
+    async def _recover(self, error: Exception, delay: float | None) -> bool:
+        """After a failure of the machinery: whether to try again now."""
+        self._trouble(error)
+        if delay is None or self._suspicion.is_strong():
+            return False
+        await asyncio.sleep(delay)
+        return await self._suspicion.until_it_answers()
+
+    async def _run_pending(self) -> None:
+        """Runs what has no outcome yet; leaves off when the candidate becomes suspect."""
+        try:
+            await deliver(self._runner, self._store, self._tree, self._recover)
+        except _MACHINERY:
+            return
+        if not self._delivered:
+            self._delivered, self._troubled = True, None
+        numbers = iter(self._pending())
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._plan.max_concurrency, len(self._samples))):
                 group.create_task(self._run_some(numbers))
 
     async def _run_some(self, numbers: Iterator[int]) -> None:
         for number in numbers:
-            if self._hopeless() or self._refused is not None:
+            if self._hopeless() or self._refused is not None or self._suspicion.is_strong():
                 return
             self._outcomes[number] = await self._run_one(self._samples[number])
 
@@ -127,7 +162,8 @@ class _Evaluation:
             self._samples
         )
 
-    async def _run_one(self, sample: Sample) -> Outcome:
+    async def _run_one(self, sample: Sample) -> Outcome | None:
+        """None when the candidate has become suspect: the sample is run again after that."""
         for delay in (*RETRY_DELAYS, None):
             try:
                 return await self._attempt(sample)
@@ -135,17 +171,19 @@ class _Evaluation:
                 self._refused = refusal(error)
                 return self._refused
             except _MACHINERY as error:
-                self._trouble(error)
-                if delay is not None:
-                    await asyncio.sleep(delay)
-        return Lost(cause=self._troubled or "")
+                if not await self._recover(error, delay):
+                    break
+        return None if self._suspicion.is_strong() else Lost(cause=self._troubled or "")
+
+    async def _run_tree(self, tree: str, sample: Sample) -> Run:
+        try:
+            return await self._runner.sample(tree, sample.input)
+        except TreeUnknown:  # the runner made room, or is a new one
+            await self._runner.ensure(tree, self._store.archive)
+            return await self._runner.sample(tree, sample.input)
 
     async def _attempt(self, sample: Sample) -> Outcome:
-        try:
-            run = await self._runner.sample(self._tree, sample.input)
-        except TreeUnknown:  # the runner made room, or is a new one
-            await self._runner.ensure(self._tree, self._store.archive)
-            run = await self._runner.sample(self._tree, sample.input)
+        run = await self._run_tree(self._tree, sample)
         failed = failure_of(run, self._plan)
         if failed is not None:
             return failed
@@ -160,6 +198,15 @@ class _Evaluation:
         if len(body) <= _LARGE:
             return decode_answer(body, limit)
         return await asyncio.to_thread(decode_answer, body, limit)
+
+
+async def _wait_for_all(
+    run: Callable[[int], Coroutine[None, None, None]], numbers: Sequence[int]
+) -> None:
+    """Raises the first failure, when all of them have ended."""
+    for end in await asyncio.gather(*map(run, numbers), return_exceptions=True):
+        if end is not None:
+            raise end
 
 
 def failure_of(run: Run, plan: PlanA) -> Failed | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ..nested.collate import Collation, Failure, Score, collate
 from ..nested.command import Command, Request, Surroundings, build_command
-from ..nested.faults import NEVER_RETRIED
+from ..nested.faults import OF_THE_PROXY
 from ..nested.records import next_run, put_away
 from ..nested.settings import Fault
 from ..nested.supervise import Ended, run_harbor
@@ -35,6 +35,7 @@ from .scorer import without_secrets
 
 FOLDER = "nested"
 CHECK_SECONDS = 60.0
+CHECK_DELAYS = (2.0, 10.0)
 _MACHINERY = (RunnerFailure, MachineryFailure, OSError)
 _log = logging.getLogger("mooring.evaluator")
 
@@ -66,12 +67,17 @@ class ModeB:
         request = Request(
             tree="0" * 40, tasks=tuple(sorted(names)), folder=self._work / "check", run=0
         )
-        await asyncio.to_thread(shutil.rmtree, request.folder, ignore_errors=True)
         command = self._command(request, "--dry-run")
-        ended = await run_harbor(command, request, CHECK_SECONDS)
-        await asyncio.to_thread(shutil.rmtree, request.folder, ignore_errors=True)
-        if ended.code != 0:
-            raise HarborUnusable(self._tell(ended))
+        # A registry may be out of reach for a while.
+        for delay in (*(CHECK_DELAYS if self._plan.nested.task_source else ()), None):
+            await asyncio.to_thread(shutil.rmtree, request.folder, ignore_errors=True)
+            ended = await run_harbor(command, request, CHECK_SECONDS)
+            await asyncio.to_thread(shutil.rmtree, request.folder, ignore_errors=True)
+            if ended.code == 0:
+                return
+            if delay is None:
+                raise HarborUnusable(self._tell(ended))
+            await asyncio.sleep(delay)
 
     def _names(self, file: str) -> list[str]:
         names: list[str] = json.loads((self._plan.paths.cases / file).read_bytes())
@@ -81,13 +87,12 @@ class ModeB:
         deadline = time.monotonic() + self._plan.timeout
         try:
             async with asyncio.timeout(self._plan.timeout):
-                await deliver(self._runner, self._store, tree, self._trouble)
+                await deliver(self._runner, self._store, tree, self._recover)
         except TreeRefused as error:
             return (refusal(error),) * len(samples)
         except TimeoutError:
             return (Lost(cause="the tree was not handed to the runner in time"),) * len(samples)
         except _MACHINERY as error:
-            self._trouble(error)
             return (Lost(cause=f"{type(error).__name__}: {error}"),) * len(samples)
         return await self._run(tree, tuple(sample.id for sample in samples), deadline)
 
@@ -152,15 +157,19 @@ class ModeB:
             cause = without_secrets(verdict.cause, self._plan.secrets)
             return Lost(cause=f"task {task}: {cause}")
         # Harbor's own messages may name what is on this side; the candidate's are its own.
-        detail = verdict.detail if verdict.cause in NEVER_RETRIED else ""
+        detail = verdict.detail if verdict.cause in OF_THE_PROXY else ""
         return Failed(cause=verdict.cause, detail=without_secrets(detail, self._plan.secrets))
 
     def _tell(self, ended: Ended) -> str:
         how = ended.stopped or f"harbor ended with code {ended.code}"
         return without_secrets(f"{how}: {ended.tail}", self._plan.secrets)
 
-    def _trouble(self, error: Exception) -> None:
+    async def _recover(self, error: Exception, delay: float | None) -> bool:
         _log.warning("machinery: %s: %s", type(error).__name__, error)
+        if delay is None:
+            return False
+        await asyncio.sleep(delay)
+        return True
 
 
 def _is_final(found: Collation, task: str) -> bool:

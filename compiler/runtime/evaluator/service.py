@@ -19,7 +19,7 @@ from .dataset import DatasetError, Sample, read_samples
 from .engine import Engine
 from .export import EXPORT_SECONDS, Sources, export_session
 from .finalise import Finaliser
-from .health import Health, Watch
+from .health import STOPPING, Health, Watch
 from .ledger import Ledger, open_ledger
 from .mode_a import ModeA
 from .mode_b import ModeB
@@ -134,6 +134,7 @@ class Service:
     async def stop(self) -> None:
         """Ends everything in order; what was running is taken up again at the next start."""
         self.stopping = True
+        self.health.set("stop", STOPPING)
         if self._parts is not None:
             self._parts.engine.news.close()
             await self._parts.finaliser.stop()

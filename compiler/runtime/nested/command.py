@@ -127,11 +127,12 @@ def escape(task: str) -> str:
 def _retry(settings: Settings) -> tuple[str, ...]:
     retry = settings.retry
     include = retry.include or ()
-    exclude = HARBORS_EXCLUDED if retry.exclude is None else retry.exclude
-    never = [name for name in NEVER_RETRIED if name not in include and name not in exclude]
+    # What the build file says comes first, and then, for Harbor, what is excluded.
+    never = {*NEVER_RETRIED, *(HARBORS_EXCLUDED if retry.exclude is None else ())}
+    exclude = {*(retry.exclude or ()), *(never - set(include))}
     return (
         *(word for name in include for word in ("--retry-include", name)),
-        *(word for name in (*exclude, *never) for word in ("--retry-exclude", name)),
+        *(word for name in sorted(exclude) for word in ("--retry-exclude", name)),
     )
 
 

@@ -64,9 +64,11 @@ FAULTS: Mapping[str, Fault] = {
     **dict.fromkeys(_CANDIDATE, Fault.CANDIDATE),
     **dict.fromkeys(_MACHINERY, Fault.MACHINERY),
 }
-# What the proxy says of the candidate is not tried again unless the build file asks for it: another
-# try would be one that others do not get.
-NEVER_RETRIED = ("CandidateError", "CandidateExitError", "CandidateProviderError")
+# Told by the proxy, in words that candidate code may have chosen.
+OF_THE_PROXY = ("CandidateError", "CandidateExitError", "CandidateProviderError")
+# A candidate's failure is not tried again unless the build file asks for it: another try would be
+# one that others do not get.
+NEVER_RETRIED = _CANDIDATE
 # Harbor's own list, which `--retry-exclude` replaces (models/job/config.py of Harbor 0.24).
 HARBORS_EXCLUDED = (
     "AgentAuthenticationError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, override
@@ -11,6 +12,7 @@ from harbor.agents.base import BaseAgent
 from harbor.agents.capabilities import AgentCapabilities
 from harbor.environments.base import BaseEnvironment
 from harbor.models.agent.context import AgentContext
+from harbor.models.trial.paths import EnvironmentPaths
 from harbor.trial.errors import AgentTimeoutError
 
 from ..runner import frames
@@ -40,6 +42,7 @@ class ProxyAgent(BaseAgent):  # type: ignore[misc]
         self._seconds = float(seconds)
         self._session: Session | None = None
         self._calls: Calls | None = None
+        self._own_tests = False
 
     @staticmethod
     @override
@@ -52,6 +55,7 @@ class ProxyAgent(BaseAgent):  # type: ignore[misc]
 
     @override
     async def setup(self, environment: BaseEnvironment) -> None:
+        self._own_tests = await _has_tests(environment)
         self._calls = Calls(environment, self.logs_dir, self._seconds)
         _close_with(environment, self._close)
         async with _bounded(self._seconds):
@@ -75,6 +79,7 @@ class ProxyAgent(BaseAgent):  # type: ignore[misc]
         finally:
             if not _has_steps(environment):
                 self._close()
+            await _clear_verification(environment, self._own_tests)
 
     async def _phase(self, order: frames.Header, context: AgentContext | None = None) -> None:
         if self._session is None or self._calls is None:
@@ -146,6 +151,23 @@ def _fill(context: AgentContext, report: frames.Header) -> None:
         return
     for key in AgentContext.model_fields:
         setattr(context, key, getattr(read, key))
+
+
+async def _has_tests(environment: BaseEnvironment) -> bool:
+    """Whether the task's own image has something where Harbor puts the tests."""
+    paths = EnvironmentPaths.for_os(environment.os)
+    command = f"ls -A {shlex.quote(str(paths.tests_dir))}"
+    return bool((await environment.exec(command, user="root")).stdout)
+
+
+async def _clear_verification(environment: BaseEnvironment, own_tests: bool) -> None:
+    """Takes away what lies where the verifier's reward and the tests will be: Harbor adds to it."""
+    paths = EnvironmentPaths.for_os(environment.os)
+    for folder, chmod in ((paths.verifier_dir, True), (paths.tests_dir, False)):
+        if folder != paths.tests_dir or not own_tests:
+            done = await environment.empty_dirs([folder], chmod=chmod)
+            if done is not None and done.return_code != 0:
+                raise CandidateError(f"{folder} cannot be cleared: what is in it may be forged")
 
 
 def _has_steps(environment: BaseEnvironment) -> bool:

@@ -11,7 +11,6 @@ from compiler.ir.task_plan import (
     Network,
     Plan,
     Service,
-    Socket,
     Tmpfs,
     Variable,
 )
@@ -36,6 +35,8 @@ def _lower_service(service: Service) -> ComposeValue:
     }
     if service.read_only:
         lowered["read_only"] = True
+    if service.restart:
+        lowered["restart"] = "on-failure"
     if service.labels:
         lowered["labels"] = dict(service.labels)
     if service.sysctls:
@@ -70,6 +71,10 @@ def _lower_process(service: Service) -> dict[str, ComposeValue]:
         lowered["command"] = list(service.command)
     if service.user is not None:
         lowered["user"] = service.user
+    if service.working_dir is not None:
+        lowered["working_dir"] = service.working_dir
+    if service.interactive:
+        lowered |= {"stdin_open": True, "tty": True}
     return lowered
 
 
@@ -125,8 +130,10 @@ def _lower_variable(variable: Variable) -> ComposeValue:
 def _lower_storage(service: Service) -> dict[str, ComposeValue]:
     lowered: dict[str, ComposeValue] = {}
     mounts = [_lower_mount(mount) for mount in service.mounts]
+    mounts.extend(_lower_bind(b.source, b.target, b.read_only) for b in service.binds)
     if service.socket is not None:
-        mounts.append(_lower_socket(service.socket))
+        socket = service.socket
+        mounts.append(_lower_bind(contracts.DOCKER_SOCKET, socket.target, socket.read_only))
     if mounts:
         lowered["volumes"] = mounts
     if service.tmpfs:
@@ -143,23 +150,23 @@ def _lower_mount(mount: Mount) -> ComposeValue:
     return lowered | {"read_only": True} if mount.read_only else lowered
 
 
-def _lower_socket(socket: Socket) -> ComposeValue:
-    lowered: dict[str, ComposeValue] = {
-        "type": "bind",
-        "source": contracts.DOCKER_SOCKET,
-        "target": socket.target,
-    }
-    return lowered | {"read_only": True} if socket.read_only else lowered
+def _lower_bind(source: str | FromCaller, target: str, read_only: bool) -> ComposeValue:
+    lowered: dict[str, ComposeValue] = {"type": "bind", "source": source, "target": target}
+    return lowered | {"read_only": True} if read_only else lowered
 
 
 def _lower_tmpfs(tmpfs: Tmpfs) -> ComposeValue:
     run = "exec" if tmpfs.executable else "noexec"
-    return f"{tmpfs.target}:{run},nosuid,nodev,size={tmpfs.size},mode={tmpfs.mode:04o}"
+    bounds = f"size={tmpfs.size},nr_inodes={tmpfs.files}"
+    return f"{tmpfs.target}:{run},nosuid,nodev,{bounds},mode={tmpfs.mode:04o}"
 
 
 def _lower_healthcheck(check: Healthcheck) -> ComposeValue:
+    test: dict[str, ComposeValue] = {}
+    if check.command is not None:
+        test["test"] = ["CMD", *check.command]
     return {
-        "test": ["CMD", *check.command],
+        **test,
         "interval": f"{check.interval}s",
         "timeout": f"{check.timeout}s",
         "retries": check.retries,

@@ -62,7 +62,7 @@ def _is_plain(text: str) -> bool:
 
 def _escaped(value: ComposeValue) -> Any:
     if isinstance(value, FromCaller):
-        return f"${{{value.name}:?set {value.name} in the environment of harbor}}"
+        return f"${{{value.name}:?set {value.name} in the environment of {value.of}}}"
     if isinstance(value, Joined):
         return "".join(_escaped(part) for part in value.parts)
     if isinstance(value, str):

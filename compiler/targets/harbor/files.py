@@ -34,6 +34,7 @@ from compiler.targets.harbor.plans import (
     lower_workbench_plan,
 )
 from compiler.targets.harbor.scripts import (
+    lower_references,
     render_harbor_script,
     render_shim,
     render_solve_script,
@@ -42,6 +43,7 @@ from compiler.targets.harbor.scripts import (
 from compiler.targets.harbor.task_toml import lower_task_config, render_task_config
 from compiler.targets.harbor.topology import render_topology
 from compiler.targets.json_text import render_json
+from compiler.targets.launch.files import render_launch
 from compiler.targets.payload import copy_runtime
 
 
@@ -61,9 +63,11 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         **_render_runner(project),
         **copy_runtime(),
         **_render_gateways(project),
+        **render_launch(project.build.name, project.inputs.tongs, project.build.sidecars.anvil),
         "tests/test.sh": make_program(render_test_script()),
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),
+        **_render_references(project),
         "run/job.yaml": make_file(render_job(lower_job())),
     }
 
@@ -76,6 +80,11 @@ def _render_gateways(project: Project) -> dict[str, File]:
         **render_gateways(gateways, project.inputs.installed),
         **copy_runtime(("supervisor",)),
     }
+
+
+def _render_references(project: Project) -> dict[str, File]:
+    references = lower_references(project)
+    return {"run/secrets.json": make_file(render_json(references))} if references else {}
 
 
 def _render_main(project: Project) -> dict[str, File]:

@@ -7,6 +7,7 @@ import shlex
 from compiler import contracts
 from compiler.ir.environments import refused_outside
 from compiler.ir.project import Project
+from compiler.passes.launch.lower import held_secrets
 from compiler.targets.render_template import render_template
 
 _PYTHON = "python3 -I -S"
@@ -30,15 +31,28 @@ def render_solve_script(project: Project) -> str:
 
 def render_harbor_script(project: Project) -> str:
     """run/harbor.sh; names of secrets have the form of variable names."""
-    secrets = project.build.secrets
+    secrets, tongs = project.build.secrets, project.inputs.tongs
+    references = held_secrets(tongs)
+    needed = bool(secrets or references)
     return render_template(
         "scripts/harbor.sh.j2",
         secrets=" ".join(secret.name for secret in secrets),
+        tongs=bool(tongs),
+        references=" ".join(held.variable for held in references),
         refused=[
             (" | ".join(names), shlex.quote(why))
-            for why, names in refused_outside(secrets=bool(secrets)).items()
+            for why, names in refused_outside(secrets=needed).items()
         ],
     )
+
+
+def lower_references(project: Project) -> dict[str, list[dict[str, str]]]:
+    """run/secrets.json: what `mooring tongs with-secrets` looks up; empty without secrets."""
+    held = held_secrets(project.inputs.tongs)
+    listed = [
+        {"variable": h.variable, "provider": h.provider, "reference": h.reference} for h in held
+    ]
+    return {"secrets": listed} if listed else {}
 
 
 def render_shim(part: str) -> str:

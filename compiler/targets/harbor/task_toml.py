@@ -7,6 +7,7 @@ from typing import Any, Final
 from compiler import contracts
 from compiler.ir.project import Project
 from compiler.ir.task_plan import TaskPlan
+from compiler.passes.launch.inject import mcp_servers
 
 SCHEMA_VERSION: Final = "1.4"
 HEADER: Final = "# Written by `mooring compile`. Change the build file and compile again.\n"
@@ -54,8 +55,18 @@ def lower_task_config(project: Project, plan: TaskPlan) -> dict[str, Any]:
         "environment": {
             "build_timeout_sec": plan.timeouts.build.seconds,
             "workdir": contracts.WORK_REPO,
+            **_lower_mcp(project),
         },
     }
+
+
+def _lower_mcp(project: Project) -> dict[str, Any]:
+    """Every agent of Harbor's that speaks MCP is told of these."""
+    servers = [
+        {"name": name, "transport": "streamable-http", "url": url}
+        for name, url in mcp_servers(project.inputs.tongs).items()
+    ]
+    return {"mcp_servers": servers} if servers else {}
 
 
 def render_task_config(config: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from compiler.ir.build import Access, ModeA, Reach, Recipient
 from compiler.ir.project import Project
 from compiler.ir.task_plan import Plan, Service
 from compiler.targets.gateways.topology import gateway_residuals, gateway_rows
+from compiler.targets.launch.topology import tong_residuals, tong_rows, workspace_holders
 from compiler.targets.render_template import render_template
 
 _NOTHING = "no"
@@ -21,19 +22,23 @@ def render_topology(project: Project, plan: Plan) -> str:
 
 
 def draw_topology(name: str, plan: Plan, rows: list[Row], residuals: list[str]) -> str:
-    """Markdown with a mermaid flowchart, drawn from the plan, a table and what is left."""
+    """Markdown with a mermaid flowchart, drawn from the plan, a table and what is left.
+
+    Gates are left out: they hold nothing, and end before anything begins.
+    """
+    services = [service for service in plan.services if not service.gate]
     return render_template(
         "harbor/TOPOLOGY.md.j2",
         name=name,
         services=[
             {"id": _id("s", s.name), "name": s.name, "trust": s.trust.value, "role": s.role}
-            for s in plan.services
+            for s in services
         ],
         networks=[
             {"id": _id("n", n.name), "name": n.name, "internal": n.internal} for n in plan.networks
         ],
         volumes=[{"id": _id("v", v.name), "name": v.name} for v in plan.volumes],
-        links=[link for service in plan.services for link in _links(service)],
+        links=[link for service in services for link in _links(service)],
         sees=_sees(rows, plan),
         residuals=residuals,
     )
@@ -53,7 +58,7 @@ def _links(service: Service) -> list[dict[str, str]]:
 
 
 def _sees(rows: list[Row], plan: Plan) -> list[dict[str, str]]:
-    services = [service.name for service in plan.services]
+    services = [service.name for service in plan.services if not service.gate]
     return [
         {"what": what, "cells": " | ".join(cells.get(name, _NOTHING) for name in services)}
         for what, cells in rows
@@ -62,10 +67,8 @@ def _sees(rows: list[Row], plan: Plan) -> list[dict[str, str]]:
 
 def _rows(project: Project, plan: Plan) -> list[Row]:
     build = project.build
-    # Candidates are not the gateways' business.
-    candidates = {
-        service.name: "yes" for service in plan.services if service.name != contracts.GATEWAYS
-    }
+    task = (contracts.MAIN, contracts.EVALUATOR, contracts.RUNNER)
+    candidates = {**dict.fromkeys(task, "yes"), **workspace_holders(project.inputs.tongs)}
     rows = [
         (_hidden_things(project), {contracts.EVALUATOR: "yes"}),
         ("budgets and the ledger", {contracts.EVALUATOR: "yes"}),
@@ -77,6 +80,7 @@ def _rows(project: Project, plan: Plan) -> list[Row]:
     ]
     if build.gateways is not None:
         rows.extend(gateway_rows(build.gateways, plan))
+    rows.extend(tong_rows(project.inputs.tongs))
     if build.workbench.variables:
         names = ", ".join(f"`{name}`" for name, _ in build.workbench.variables)
         rows.append((f"variables {names}", {contracts.MAIN: "yes"}))
@@ -139,4 +143,5 @@ def _residuals(project: Project) -> list[str]:
         )
     if project.build.gateways is not None:
         residuals.extend(gateway_residuals(project.build.gateways))
+    residuals.extend(tong_residuals(project.inputs.tongs))
     return residuals

@@ -326,7 +326,8 @@ def kill_all() -> object:
                         with contextlib.suppress(OSError):
                             os.kill(process, number)
             os._exit(0)
-    os.kill(-1, signal.SIGKILL)
+    # They end this process as well.
+    signal.pause()
     return None
 
 
@@ -362,6 +363,22 @@ def flood() -> object:
         os.write(1, block)
         os.write(2, block)
     return None
+
+
+def room() -> object:
+    """Bytes and files that each place takes, and what is to be had beside them."""
+    places = (HOME, OUTPUT.parent, Path("/tmp"), Path("/dev/shm"))
+    found = {str(place): os.statvfs(place) for place in places}
+    libc = ctypes.CDLL(None, use_errno=True)
+    beside: dict[str, Callable[[], int]] = {
+        "segment": lambda: libc.shmget(0, 128 << 20, 0o600),
+        "queues": lambda: min(libc.msgget(0, 0o600) for _ in range(200)),
+        "semaphores": lambda: libc.semget(0, 16_000, 0o600),
+    }
+    return {
+        "places": {name: [f.f_blocks * f.f_frsize, f.f_files] for name, f in found.items()},
+        "beside": {name: take() for name, take in beside.items()},
+    }
 
 
 def many_files() -> object:
@@ -472,7 +489,7 @@ ACTIONS: dict[str, Callable[[], object]] = {
     for action in (
         labels, network, rights, meddle, other_slots, rewrite, own_scorer, fake_results,
         answer_of_scorer, leave, find, kill_self, stop_self, kill_all, fork_bomb, fill_disks,
-        flood, many_files, nest_folders, speak_machinery, hang, close_streams,
+        flood, room, many_files, nest_folders, speak_machinery, hang, close_streams,
     )
 }  # fmt: skip
 

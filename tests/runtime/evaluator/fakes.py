@@ -46,6 +46,8 @@ class FakeRunner:
         self.trees: dict[str, bytes] = {}
         self.requests: list[Json] = []
         self.put: Json = {"ok": True}
+        # Trees over which it ends, when they are handed to it.
+        self.deadly: set[str] = set()
         self.hang = False
         self._hanging: str | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -113,6 +115,8 @@ class FakeRunner:
             return {"ok": True, "protocol": frames.PROTOCOL, "slots": 2}, b""
         if request["op"] == "has":
             return {"ok": True, "present": request["tree"] in self.trees}, b""
+        if request["op"] == "put" and request["tree"] in self.deadly:
+            return None
         if request["op"] == "put":
             self.trees[request["tree"]] = await self._receive(reader)
             return self.put, b""

@@ -306,9 +306,9 @@ class Evaluator:
         assert status == 202, document
         return self.wait(document["id"])
 
-    def command(self, name: str) -> subprocess.CompletedProcess[str]:
+    def command(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
         plan = str(self.house.root / "plan.json")
-        command = [sys.executable, "-I", str(PART), name, "--plan", plan]
+        command = [sys.executable, "-I", str(PART), name, "--plan", plan, *words]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
     def wait_healthy(self, seconds: float = 30) -> None:

@@ -411,7 +411,11 @@ def test_the_last_submission_before_the_seal_counts(plan: Plan, ledger: Ledger) 
 def test_submissions_and_jobs_are_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compiler.runtime.evaluator.ledger.MOST_SUBMISSIONS", 3)
     monkeypatch.setattr("compiler.runtime.evaluator.ledger.MOST_JOBS", 2)
+    monkeypatch.setattr("compiler.runtime.evaluator.ledger.MOST_CANDIDATES", 1)
     ledger.register(OTHER, "d" * 40)
+    with pytest.raises(Refused) as caught:
+        ledger.register("9" * 40, "d" * 40)
+    assert caught.value.code == "too_many_candidates"
     for commit in (OTHER, OTHER, OTHER, BASELINE, OTHER):
         ledger.submit(commit)
     with pytest.raises(Refused) as caught:

@@ -28,6 +28,8 @@ TREE = "1" * 40
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("delivery", "mode_a"):
         monkeypatch.setattr(f"compiler.runtime.evaluator.{module}.RETRY_DELAYS", (0.01, 0.02))
+    monkeypatch.setattr("compiler.runtime.evaluator.suspicion.RETURN_SECONDS", 0.5)
+    monkeypatch.setattr("compiler.runtime.evaluator.runner_client.PING_SECONDS", 0.5)
 
 
 @pytest.fixture
@@ -218,7 +220,8 @@ def test_what_stays_broken_is_lost_and_no_time_is_wasted(house: House, fault: An
     outcomes, runner = evaluate(house, lambda request, number: fault)
     assert summarise(outcomes, 0.0).score is None
     assert set(kinds(outcomes)) == {"Lost"}
-    assert runner.count("sample") <= 12
+    # The baseline on as many samples as run at once, and the rest of the attempts after it.
+    assert runner.count("sample") <= 12 + 2 * 4 + 12
 
 
 def test_one_lost_sample_of_ten_counts_as_a_failure(house: House) -> None:
@@ -228,7 +231,60 @@ def test_one_lost_sample_of_ten_counts_as_a_failure(house: House) -> None:
     outcomes, runner = evaluate(house, script)
     assert kinds(outcomes) == {"Scored": 9, "Lost": 1}
     assert summarise(outcomes, 0.0).score == 0.6
-    assert runner.count("sample") == 9 + 3
+    # Three attempts; the baseline, which was unknown at first, on one or two; three more.
+    assert runner.count("sample") - (9 + 3 + 3) in (2, 4)
+
+
+@pytest.mark.parametrize("end", [None, b"\0\0", (failure("internal"), b"")])
+def test_a_runner_that_fails_under_the_candidate_alone_is_the_candidates_failure(
+    house: House, end: Answer
+) -> None:
+    """Tries: to take the whole runner down. Gain: no score where there would be a bad one."""
+
+    def script(request: Json, number: int) -> Answer:
+        if request["tree"] == TREE:
+            runners[0].trees.clear()
+            return end
+        return right(request)
+
+    runners: list[FakeRunner] = []
+    outcomes, _ = evaluate(house, script, prepare=runners.append)
+    assert kinds(outcomes) == {"Failed": 10}
+    assert {outcome.cause for outcome in outcomes if isinstance(outcome, Failed)} == {
+        "the runner failed again and again while the candidate ran, and only then"
+    }
+
+
+def test_so_it_is_when_it_fails_under_the_candidates_setup(house: House) -> None:
+    outcomes, _ = evaluate(
+        house, lambda request, _: right(request), prepare=lambda runner: runner.deadly.add(TREE)
+    )
+    assert kinds(outcomes) == {"Failed": 10}
+
+
+def test_some_samples_that_end_the_runner_cost_all_that_come_after(house: House) -> None:
+    def script(request: Json, number: int) -> Answer:
+        deadly = request["tree"] == TREE and request["input"]["left"] == 7
+        return None if deadly else right(request)
+
+    outcomes, _ = evaluate(house, script)
+    assert set(kinds(outcomes)) == {"Scored", "Failed"}
+
+
+def test_a_candidate_that_is_acquitted_goes_on(house: House) -> None:
+    """The runner failed often, and bears the candidate in the end: it was the machinery."""
+    outcomes, runner = evaluate(
+        house, lambda request, number: None if number <= 12 else right(request)
+    )
+    assert kinds(outcomes) == {"Scored": 10}
+    assert runner.count("sample") <= 60
+
+
+def test_the_baseline_itself_is_never_suspect(house: House) -> None:
+    house.plan["baseline"]["tree"] = TREE
+    outcomes, runner = evaluate(house, lambda request, _: None)
+    assert set(kinds(outcomes)) == {"Lost"}
+    assert runner.count("sample") <= 12
 
 
 def test_a_tree_that_the_runner_forgot_is_sent_again(house: House) -> None:

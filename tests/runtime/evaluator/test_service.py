@@ -10,6 +10,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
@@ -216,6 +217,37 @@ def test_a_runner_that_goes_makes_the_evaluator_unhealthy(
         status, document = evaluator.evaluate("train", baseline)
         assert (status, document["error"]["code"]) == (503, "unhealthy")
         assert evaluator.ask("GET", "/status")[1]["jobs"] == []
+
+
+def test_a_health_check_is_held_while_all_is_well(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answers at once, the next after its time; a problem or the end cuts it short."""
+    hold = ("health", "--hold", "100")
+    with open_unhealthy(house) as evaluator, ThreadPoolExecutor() as pool:
+        assert evaluator.command(*hold).returncode == 3
+        with scripted_runner(house, lambda request, _: right(request)):
+            evaluator.wait_healthy()
+            assert evaluator.command(*hold).returncode == 0
+            began = time.monotonic()
+            assert evaluator.command("health", "--hold", "2").returncode == 0
+            assert time.monotonic() - began >= 2
+            held = pool.submit(evaluator.command, *hold)
+        # No second is told apart from another here: it would be a hundred of them.
+        assert held.result().stderr.startswith("unhealthy: runner: ")
+        with scripted_runner(house, lambda request, _: right(request)):
+            evaluator.wait_healthy()
+            held = pool.submit(evaluator.command, *hold)
+            time.sleep(0.5)
+            assert evaluator.stop() == 0
+        assert held.result().returncode == 3
+
+
+@pytest.mark.parametrize("seconds", ["-1", "x", "1.5", "100000"])
+def test_a_hold_is_a_number_of_seconds(idle: Evaluator, seconds: str) -> None:
+    done = idle.command("health", f"--hold={seconds}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--hold" in done.stderr
 
 
 def _no_ledger(house: House) -> None:

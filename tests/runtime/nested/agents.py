@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping
+
 HEAD = '''
-import asyncio, os, signal, sys, time
+import asyncio, json, os, signal, socket, subprocess, sys, threading, time
 from pathlib import Path
 from harbor.agents.base import BaseAgent
 
@@ -19,16 +22,34 @@ async def answer(environment):
     word = done.stdout.strip().upper()
     await environment.exec(f"printf %s {word} >/app/answer.txt")
 '''
+# The word of the instruction that names the task chooses what the agent does.
+BY_TASK = """
+class Agent(Base):
+    async def run(self, instruction, environment, context):
+        await BEHAVIOURS[instruction.split()[1]](self, environment, context)
+"""
 
 
 def agent(run: str, more: str = "") -> dict[str, str]:
     """A candidate whose `run` has this body; `more` are further lines of its class."""
-    body = "".join(f"        {line}\n" for line in run.strip("\n").splitlines())
-    extra = "".join(f"    {line}\n" for line in more.strip("\n").splitlines())
     return {
-        "solver.py": f"{HEAD}\nclass Agent(Base):\n{extra}"
-        f"    async def run(self, instruction, environment, context):\n{body}"
+        "solver.py": f"{HEAD}\nclass Agent(Base):\n{_indent(more, 1)}"
+        f"    async def run(self, instruction, environment, context):\n{_indent(run, 2)}"
     }
+
+
+def agent_by_task(behaviours: Mapping[str, str]) -> dict[str, str]:
+    """A candidate that does something else in each task: bodies of functions by tasks' names."""
+    functions = "".join(
+        f"async def behave_{i}(self, environment, context):\n{_indent(body, 1)}\n"
+        for i, body in enumerate(behaviours.values())
+    )
+    table = ", ".join(f'"{name}": behave_{i}' for i, name in enumerate(behaviours))
+    return {"solver.py": f"{HEAD}\n{functions}\nBEHAVIOURS = {{{table}}}\n{BY_TASK}"}
+
+
+def _indent(body: str, levels: int) -> str:
+    return textwrap.indent(textwrap.dedent(body).strip("\n") + "\n", "    " * levels)
 
 
 RIGHT = agent("await answer(environment)")

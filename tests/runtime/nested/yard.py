@@ -59,6 +59,7 @@ SETTINGS: Json = {
 }
 # The reward is 1 for the task's own name in upper case.
 TEST = """#!/bin/bash
+if [ -e /tests/more.sh ]; then . /tests/more.sh; fi
 if [ "$(cat /app/answer.txt 2>/dev/null)" = "{answer}" ]; then reward=1; else reward=0; fi
 echo $reward >/logs/verifier/reward.txt
 """

@@ -1,0 +1,186 @@
+"""Ends of an evaluation: its time, a cancellation, what is measured anew and what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from compiler.runtime.evaluator.mode_b import HarborUnusable
+from compiler.runtime.evaluator.outcomes import Failed, Lost, Outcome, Scored
+from compiler.runtime.nested.supervise import GRACE_SECONDS
+from tests.runtime.nested.agents import RIGHT, agent, agent_by_task
+from tests.runtime.nested.yard import Yard, make_task
+
+
+@pytest.fixture
+def yard(module_yard: Yard) -> Yard:
+    """With a task whose verifier waits for a flag: `yard.root / "flag"`."""
+    test = "#!/bin/bash\nwhile [ ! -e {} ]; do sleep 0.1; done\necho 1 >/logs/verifier/reward.txt\n"
+    flag = module_yard.root / "flag"
+    flag.unlink(missing_ok=True)
+    files = {
+        "tests/test.sh": test.format(flag),
+        "task.toml": "[agent]\ntimeout_sec = 60\n[verifier]\ntimeout_sec = 600\n",
+    }
+    make_task(module_yard.tasks, "quick")
+    make_task(module_yard.tasks, "slow", files=files)
+    module_yard.set_tasks(["quick", "slow"])
+    module_yard.plan["timeout"] = 100
+    return module_yard
+
+
+def candidate(extra: str) -> dict[str, str]:
+    """One that solves its tasks, and is no other test's."""
+    return {**RIGHT, "extra.txt": extra}
+
+
+def kinds(outcomes: tuple[Outcome, ...]) -> list[str]:
+    return [type(outcome).__name__ for outcome in outcomes]
+
+
+def tasks_of(yard: Yard, run: int) -> list[str]:
+    """What the latest evaluation asked Harbor for in its run of this number."""
+    paths = yard.work.glob(f"**/run-{run}.command.json")
+    argv = json.loads(max(paths, key=os.path.getmtime).read_text())["argv"]
+    return [argv[i + 1] for i, word in enumerate(argv) if word == "-i"]
+
+
+def nested_processes(yard: Yard) -> list[tuple[int, str]]:
+    """Ids and command lines of what still runs with this yard's folders."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(yard.work) in line:
+            found.append((int(path.parent.name), line))
+    return found
+
+
+def test_an_agent_that_stalls_has_failed_before_the_evaluation_is_over(yard: Yard) -> None:
+    """Where the task itself has no bound."""
+    make_task(yard.tasks, "quick", files={"task.toml": "[verifier]\ntimeout_sec = 60\n"})
+    yard.set_tasks(["quick"])
+    yard.plan["timeout"] = 16
+    (outcome,) = yard.evaluate(agent("await asyncio.sleep(1000)"))
+    assert isinstance(outcome, Scored), outcome
+    assert outcome.score == 0.0
+
+
+def test_time_that_is_over_and_the_same_again(yard: Yard) -> None:
+    files = candidate("time")
+    yard.plan["timeout"] = 20
+    began = time.monotonic()
+    outcomes = yard.evaluate(files)
+    assert 19 < time.monotonic() - began < 20 + GRACE_SECONDS
+    assert kinds(outcomes) == ["Scored", "Lost"], outcomes
+    assert isinstance(outcomes[1], Lost)
+    assert "task slow" in outcomes[1].cause
+    assert nested_processes(yard) == []
+    # The same evaluation again runs only what has no score.
+    (yard.root / "flag").touch()
+    yard.plan["timeout"] = 100
+    again = yard.evaluate(files)
+    assert kinds(again) == ["Scored", "Scored"], again
+    assert again[0] == outcomes[0]
+    assert tasks_of(yard, 2) == ["slow"]
+    # It has its number: the next one is a new measurement.
+    assert kinds(yard.evaluate(files)) == ["Scored", "Scored"]
+    assert tasks_of(yard, 1) == ["quick", "slow"]
+
+
+def test_a_cancelled_evaluation_is_taken_up_again(yard: Yard) -> None:
+    tree = yard.store.add(candidate("cancelled"))
+
+    async def interrupted() -> None:
+        task = asyncio.create_task(yard.evaluating(tree))
+        while not list(yard.work.glob("*/jobs/run-1/quick__*/result.json")):
+            await asyncio.sleep(0.1)
+            assert not task.done()
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+
+    asyncio.run(interrupted())
+    assert nested_processes(yard) == []
+    # Harbor was told, and wrote down that it was: it had the time to stop the environment.
+    (path,) = yard.work.glob("*/jobs/run-1/slow__*/result.json")
+    assert json.loads(path.read_text())["exception_info"]["exception_type"] == "CancelledError"
+    (yard.root / "flag").touch()
+    outcomes = asyncio.run(yard.evaluating(tree))
+    assert kinds(outcomes) == ["Scored", "Scored"], outcomes
+    assert tasks_of(yard, 2) == ["slow"]
+
+
+def test_a_harbor_that_is_killed_costs_what_was_not_finished(yard: Yard) -> None:
+    tree = yard.store.add(candidate("killed"))
+
+    async def killed() -> tuple[Outcome, ...]:
+        task = asyncio.create_task(yard.evaluating(tree))
+        while not list(yard.work.glob("*/jobs/run-1/quick__*/result.json")):
+            await asyncio.sleep(0.1)
+            assert not task.done()
+        for pid, line in nested_processes(yard):
+            if "--jobs-dir" in line:
+                os.kill(pid, signal.SIGKILL)
+        return await task
+
+    outcomes = asyncio.run(killed())
+    assert kinds(outcomes) == ["Scored", "Lost"], outcomes
+    assert isinstance(outcomes[1], Lost)
+    assert "code -9" in outcomes[1].cause
+
+
+def test_tasks_that_are_not_there_are_lost_and_never_zero(yard: Yard) -> None:
+    yard.set_tasks(["nowhere", "neither"])
+    outcomes = yard.evaluate(RIGHT)
+    assert kinds(outcomes) == ["Lost", "Lost"]
+    assert isinstance(outcomes[0], Lost)
+    assert "No tasks matched" in outcomes[0].cause
+
+
+def test_several_attempts(yard: Yard) -> None:
+    yard.set_tasks(["quick"])
+    yard.configure(n_attempts=3, max_retries=2)
+    try:
+        # Each try of the agent fails, and none is tried again: three trials, not nine.
+        flaky = agent_by_task({"quick": 'await answer(environment); raise ValueError("no")'})
+        (outcome,) = yard.evaluate(flaky)
+        assert isinstance(outcome, Failed), outcome
+        assert len(list(yard.work.glob("done/*/jobs/run-1/quick__*"))) >= 3
+        (outcome,) = yard.evaluate(RIGHT)
+        assert isinstance(outcome, Scored), outcome
+        newest = max(yard.work.glob("done/*"))
+        assert len(list(newest.glob("jobs/run-1/quick__*/result.json"))) == 3
+    finally:
+        yard.configure(n_attempts=1, max_retries=0)
+
+
+def test_a_tree_that_cannot_be_run_fails_everywhere(yard: Yard) -> None:
+    yard.store.trees["f" * 40] = b"this is no archive" * 100
+    outcomes = asyncio.run(yard.evaluating("f" * 40))
+    assert kinds(outcomes) == ["Failed", "Failed"]
+
+
+def test_health_has_harbor_load_everything(yard: Yard) -> None:
+    for split in yard.plan["splits"]:
+        yard.set_tasks(["quick", "slow"], split["name"])
+    asyncio.run(yard.backend().check())
+    assert not (yard.work / "check").exists()
+    for changes, words in (
+        ({"environment": "no_such_module:Environment"}, "no_such_module"),
+        ({"extra_args": ["--no-such-flag"]}, "no-such-flag"),
+    ):
+        before = dict(yard.plan["harbor"])
+        yard.configure(**changes)
+        with pytest.raises(HarborUnusable) as caught:
+            asyncio.run(yard.backend().check())
+        yard.plan["harbor"] = before
+        assert words in str(caught.value), caught.value
