@@ -53,6 +53,9 @@ _OID = re.compile(r"[0-9a-f]{40,64}\Z")
 _FILTERS = r"^filter\..*\.(clean|process|required)$"
 
 
+_UNREAD = b"could not open directory"
+
+
 class GitFailed(WorldError):
     """A git command ended with an error."""
 
@@ -257,6 +260,10 @@ def _listed(args: Sequence[str | bytes]) -> list[bytes]:
     done = _run(args)
     if done.returncode:
         raise GitFailed(f"git ls-files failed: {done.stderr.decode(errors='replace').strip()}")
+    # Git says no more of a folder that it cannot read, and ends well.
+    unread = next((line for line in done.stderr.splitlines() if _UNREAD in line), None)
+    if unread is not None:
+        raise GitFailed(f"git ls-files failed: {unread.decode(errors='replace').strip()}")
     return sorted({path for path in done.stdout.split(b"\0") if path})
 
 

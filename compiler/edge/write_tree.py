@@ -19,7 +19,7 @@ from compiler.edge.archive import give_name
 from compiler.edge.contents import digest_content, stream_content
 from compiler.edge.read_tree import list_paths, read_bytes, read_digests, read_manifest
 from compiler.edge.swap import put_in_place, restore
-from compiler.edge.world import Refused, WorldError
+from compiler.edge.world import Refused, WorldError, raise_error
 from compiler.output.file_set import (
     FILE_MODE,
     Archived,
@@ -100,7 +100,7 @@ def _wanted_modes(wanted: Mapping[str, Digest]) -> dict[str, int]:
 def _modes(place: Path) -> dict[str, int]:
     """The permissions of all that lies in a folder, and of itself under the name ""."""
     found = {"": stat.S_IMODE(os.lstat(place).st_mode)}
-    for at, folders, names in os.walk(place):
+    for at, folders, names in os.walk(place, onerror=raise_error):
         for full in (os.path.join(at, name) for name in (*folders, *names)):
             path = os.path.relpath(full, place).replace(os.sep, "/")
             found[path] = stat.S_IMODE(os.lstat(full).st_mode)

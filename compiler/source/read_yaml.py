@@ -95,15 +95,36 @@ def _compose(text: str, lines: _Lines) -> tuple[Any, Diagnostic | None]:
     try:
         return yaml.compose(text), None
     except RecursionError:
-        limit = f"a value may be nested at most {MOST_DEPTH} levels deep"
-        place = span_of_file(lines.file)
-        return None, diagnostic("MOR103", place, what="deeply nested", limit=limit)
+        return None, _nested(_find_too_deep(text, lines))
     except MarkedYAMLError as error:
         return None, _syntax(error, lines)
     except ReaderError as error:
         return None, _unreadable_character(text, error.position, lines)
     except (YAMLError, ValueError) as error:
         return None, _unreadable_value(text, str(error).splitlines()[0], lines)
+
+
+def _nested(place: Span) -> Diagnostic:
+    limit = f"a value may be nested at most {MOST_DEPTH} levels deep"
+    return diagnostic("MOR103", place, what="deeply nested", limit=limit)
+
+
+def _find_too_deep(text: str, lines: _Lines) -> Span:
+    """The place of the first collection that lies too deep: reading events needs no recursion."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+
+    yaml: Any = YAML(typ="safe", pure=True)
+    depth = -1
+    for event in yaml.parse(text):
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+            if depth > MOST_DEPTH:
+                start = event.start_mark.index
+                return lines.span(start, start + 1)
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
+    return span_of_file(lines.file)
 
 
 @cache
@@ -186,8 +207,7 @@ class _Walk:
 
     def _within_bounds(self, depth: int, span: Span) -> bool:
         if depth > MOST_DEPTH:
-            limit = f"a value may be nested at most {MOST_DEPTH} levels deep"
-            self._stop(diagnostic("MOR103", span, what="deeply nested", limit=limit))
+            self._stop(_nested(span))
         elif self.nodes > MOST_NODES:
             limit = (
                 f"a file may have at most {MOST_NODES:,} values, counted where aliases repeat them"
