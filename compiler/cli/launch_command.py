@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from compiler import contracts
+from compiler.cli.compilation import Input, show_diagnostics
 from compiler.cli.provider_table import HOME, TABLE_NAME, decode_table, read_table
-from compiler.diagnostics.diagnostic import has_errors, ordered
+from compiler.cli.tong_layers import takes_layers
+from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors
+from compiler.edge.discover_tongs import discover_tongs
 from compiler.edge.world import Refused, WorldError
+from compiler.ir.sidecars import Harness
+from compiler.ir.tong import Layer
 from compiler.runtime.launcher.docker import Docker
 from compiler.runtime.launcher.errors import OWN_FAILURE, LaunchError
 from compiler.runtime.launcher.launch import Options
 from compiler.runtime.launcher.plan import Plan
 from compiler.runtime.launcher.prompt import find_asker
 from compiler.runtime.launcher.providers import SECONDS, ProviderTable
-from compiler.runtime.launcher.read_plan import read_plan
-from compiler.runtime.launcher.run import run_launch, tell
+from compiler.runtime.launcher.read_plan import decode_plan, read_plan
+from compiler.runtime.launcher.run import become, run_launch, tell
 from compiler.runtime.launcher.text import say
+from compiler.targets.launch.files import plan_command
 
 
 class _Command(click.Command):
@@ -34,6 +43,7 @@ class _Command(click.Command):
 
 
 @click.command("launch", cls=_Command, context_settings={"allow_interspersed_args": False})
+@takes_layers
 @click.option(
     "--plan",
     "plan_file",
@@ -43,12 +53,24 @@ class _Command(click.Command):
     help="Launch a compiled launch/plan.json, with the harness that it names.",
 )
 @click.option(
-    "--workspace",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    metavar="DIR",
-    help="What tongs that mount the workspace get.",
+    "--harness",
+    type=click.Choice([each.value for each in Harness]),
+    default=None,
+    help="How the harness is told of MCP tongs; without it, by variables alone.",
+)
+@click.option(
+    "--env-prefix",
+    default=contracts.TONG_PREFIX,
+    show_default=True,
+    metavar="PREFIX",
+    help="What the harness's variables of tongs start with.",
+)
+@click.option(
+    "--anvil-image",
+    default=None,
+    metavar="IMAGE",
+    show_default="the harness's",
+    help="The image from which ports are tried.",
 )
 @click.option(
     "--providers",
@@ -67,23 +89,26 @@ class _Command(click.Command):
     help="How long such a program may take.",
 )
 @click.option("--no-prompt", is_flag=True, help="Ask nobody: what needs approval is refused.")
+@click.option("--strict", is_flag=True, help="Unknown keys of definitions are errors.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[-- docker run ...]")
 def command(
-    plan_file: Path | None,
+    layers: dict[Layer, Path],
     workspace: Path,
+    plan_file: Path | None,
     providers: Path | None,
     provider_timeout: float,
     no_prompt: bool,
     quiet: bool,
     argv: tuple[str, ...],
+    **chosen: Any,
 ) -> None:
-    """Run a harness with its tongs around it.
+    """Run a harness, a `docker run` command, with the tongs of all layers around it.
 
     The exit code is the harness's own; 125 when the launch fails, 128+n after signal n.
     """
     try:
-        plan = _read_plan(plan_file, argv)
+        plan = _read_plan(plan_file, argv) or _discover(layers, argv, quiet=quiet, **chosen)
         options = Options(
             workspace=str(workspace),
             home=os.path.expanduser(HOME),
@@ -105,12 +130,49 @@ def _say_nothing(_: str) -> None:
     pass
 
 
-def _read_plan(plan_file: Path | None, argv: tuple[str, ...]) -> Plan:
+def _read_plan(plan_file: Path | None, argv: tuple[str, ...]) -> Plan | None:
+    if plan_file is None and not argv:
+        raise LaunchError(
+            "there is nothing to launch",
+            "give a command, `mooring launch -- docker run IMAGE`, or a plan, `--plan FILE`",
+        )
     if plan_file is None:
-        raise LaunchError("there is nothing to launch", "name a plan: --plan launch/plan.json")
+        return None
     if argv:
         raise LaunchError("a plan has its own harness: leave the command out")
+    _refuse_unused(click.get_current_context())
     return read_plan(str(plan_file))
+
+
+def _discover(
+    layers: dict[Layer, Path],
+    argv: tuple[str, ...],
+    *,
+    quiet: bool,
+    strict: bool,
+    harness: str | None,
+    env_prefix: str,
+    anvil_image: str | None,
+) -> Plan:
+    """The plan of the tongs of this machine; without any, this process becomes the command."""
+    discovered = discover_tongs(layers, strict=strict)
+    _show(discovered.found, discovered.texts, quiet=quiet)
+    if not discovered.tongs:
+        become(argv)
+    try:
+        data = plan_command(
+            "launch",
+            discovered.tongs,
+            argv,
+            harness=None if harness is None else Harness(harness),
+            prefix=env_prefix,
+            probe_image=anvil_image,
+        )
+    except ValueError as error:
+        raise LaunchError(f"tongs cannot be put around this command: {error}") from error
+    if data["anvil"]["image"] is None:
+        raise LaunchError("tongs cannot be put around this command: it names no image")
+    return decode_plan(data)
 
 
 def _read_providers(path: Path | None) -> ProviderTable:
@@ -120,16 +182,32 @@ def _read_providers(path: Path | None) -> ProviderTable:
     except OSError as error:
         raise LaunchError(f"cannot read {chosen}: {error.strerror}") from error
     table, problems = decode_table(data, shown)
-    if problems:
-        _show(problems, {shown: data.decode("utf-8", "replace")})
-    if table is None or has_errors(problems):
-        raise click.exceptions.Exit(OWN_FAILURE)
+    _show(problems, {shown: data.decode("utf-8", "replace")}, quiet=False)
+    assert table is not None
     return table
 
 
-def _show(problems: Any, texts: dict[str, str]) -> None:
-    from compiler.diagnostics.render_text import render_summary, render_text
+def _show(found: Iterable[Diagnostic], texts: dict[str, str], *, quiet: bool) -> None:
+    """All of them at once, and the end where one is an error. Notes are for whoever writes tongs.
 
-    in_order = ordered(problems)
-    click.echo(render_text(in_order, texts, color=False), err=True)
-    click.echo(render_summary(in_order), err=True)
+    In text, since standard output is the harness's.
+    """
+    told = [each for each in found if each.severity is not Severity.NOTE]
+    given = Input(path=Path(), shown="", params={}, output_format="text", quiet=quiet, strict=False)
+    show_diagnostics(told, texts, given)
+    if has_errors(told):
+        raise click.exceptions.Exit(OWN_FAILURE)
+
+
+def _refuse_unused(context: click.Context) -> None:
+    """What a plan has decided already cannot be chosen again."""
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "")
+        if option.name in _OF_COMMANDS and given is ParameterSource.COMMANDLINE:
+            raise LaunchError(f"{option.opts[0]} says nothing about a plan: leave it out")
+
+
+_OF_COMMANDS = frozenset(
+    {"user_dir", "org_dir", "repo_dir", "workspace_dir", "harness", "env_prefix", "anvil_image"}
+    | {"strict"}
+)

@@ -32,6 +32,11 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (["--providers", "absent.yaml", "--plan", "PLAN"], "absent.yaml"),
         (["--plan", "PLAN", "--", "docker", "run", "image"], "leave the command out"),
         (["--plan", "PLAN"], "cannot run docker"),
+        (["--plan", "PLAN", "--harness", "claude"], "--harness says nothing about a plan"),
+        (["--plan", "PLAN", "--strict"], "--strict says nothing about a plan"),
+        (["--plan", "PLAN", "--user-dir", "x"], "--user-dir says nothing about a plan"),
+        (["--harness", "clod", "--", "docker", "run", "x"], "clod"),
+        (["docker", "run", "x"], "cannot run docker"),
     ],
 )
 def test_own_failures_are_125(mooring: Mooring, plan: str, words: list[str], told: str) -> None:

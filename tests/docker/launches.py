@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import select
 import signal
 import subprocess
@@ -88,6 +90,31 @@ class Launcher:
         )
         self.started.append(process)
         return process
+
+    def ask(self, answer: bytes, *words: str) -> Ended:
+        """`mooring launch WORDS...` on a terminal, where somebody answers a question so."""
+        ours, theirs = pty.openpty()
+        argv = self._argv("launch", *words)
+        process = subprocess.Popen(
+            argv,
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+            env=self._environment(),
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        told = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while part := os.read(ours, 4096):
+                told += part
+                if told.endswith(b"[y/N] "):
+                    os.write(ours, answer)
+        out, _ = process.communicate(timeout=SECONDS)
+        os.close(ours)
+        return Ended(process.returncode, out, told.decode())
 
     def run(self, plan: Path, *options: str) -> Ended:
         """The launch from begin to end."""

@@ -19,7 +19,15 @@ from compiler.ir.launch_plan import (
     words,
 )
 from compiler.ir.sidecars import Harness
-from compiler.ir.tong import Lifecycle, ReadinessMode, SecretReference, Tong, Value, VolumeMount
+from compiler.ir.tong import (
+    Layer,
+    Lifecycle,
+    ReadinessMode,
+    SecretReference,
+    Tong,
+    Value,
+    VolumeMount,
+)
 from compiler.ir.tong_names import (
     SHARED_NETWORK,
     alias_collisions,
@@ -166,9 +174,16 @@ def _lower_tong(tong: Tong, network: LaunchNetwork, aliases: tuple[str, ...]) ->
         aliases=aliases,
         networks=tong.networks,
         layer=tong.layer,
-        source=tong.places.file,
+        source=_source(tong),
         definition=canonical_definition(tong),
     )
+
+
+def _source(tong: Tong) -> str:
+    """Where a definition of this machine lies. A build's plan is committed: it names the file, and
+    no folder of whoever compiled it."""
+    file = tong.places.file
+    return file.rpartition("/")[2] if tong.layer is Layer.BUILD else file
 
 
 def _connect(aliases: tuple[str, ...], network: Word, container: Word) -> Words:

@@ -18,8 +18,8 @@ from .readiness import Seen, judge
 from .start import TAIL, Job
 
 POLL = 0.2
-# What is still being started gets so long to come to an end before it is left to its label.
-PATIENCE = 10.0
+# A container that is just being made can be removed once it is there; seconds that this may take.
+PATIENCE = 20.0
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,17 @@ class BringUp:
     say: Callable[[str], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
     _waiting: list[str] = field(default_factory=list)
-    _threads: dict[str, threading.Thread] = field(default_factory=dict)
     _awaited: dict[str, Awaited] = field(default_factory=dict)
     _ready: dict[str, float] = field(default_factory=dict)
     _probe: Probe | None = None
     _can_knock: bool = True
     _began: float = 0.0
+    _next_look: float = 0.0
 
     def run(self) -> None:
         """Returns when all are ready; LaunchError for the first that cannot be, Stopped when a
-        signal came. Whatever happens, no thread and no lock is left, and no shared tong that this
-        launch made and that never was ready."""
+        signal came. Whatever happens, nothing more is made afterwards, no lock is held, and no
+        shared tong is left that this launch made and that never was ready."""
         self._began = time.monotonic()
         self._waiting = list(self.jobs)
         try:
@@ -102,17 +102,12 @@ class BringUp:
         needs = {name: job.tong.depends_on for name, job in self.jobs.items()}
         for name in startable(self._waiting, needs, self._ready):
             self._waiting.remove(name)
-            self._in_thread(name, self._start, self.jobs[name])
+            _in_thread(self._start, self.jobs[name])
         if self._probe is None and self.open_probe is not None and self._needs_probe():
             self._probe = self.open_probe()
 
     def _needs_probe(self) -> bool:
         return any(job.tong.readiness.mode is Mode.TCP for job in self.jobs.values())
-
-    def _in_thread(self, key: str, action: Callable[[Job], None], job: Job) -> None:
-        thread = threading.Thread(target=action, args=(job,), daemon=True)
-        self._threads[key] = thread
-        thread.start()
 
     def _start(self, job: Job) -> None:
         try:
@@ -152,6 +147,7 @@ class BringUp:
         elif isinstance(event, Checked):
             if event.name in self._awaited:
                 self._awaited[event.name].checked = True
+                self._next_look = 0
         elif event.line:
             self._take_answer(event.line)
         elif event.tool is None:
@@ -168,13 +164,16 @@ class BringUp:
         elif readiness.mode is Mode.TCP and self._can_knock:
             self._give_up_probe("there is no image or no network to knock from")
         if readiness.mode is Mode.HEALTHCHECK and readiness.check:
-            self._in_thread(f"check {event.name}", self._check, job)
+            _in_thread(self._check, job)
+        if readiness.mode is Mode.NONE:
+            self._next_look = 0
 
     def _take_answer(self, line: str) -> None:
         for awaited in self._awaited.values():
             readiness = awaited.job.tong.readiness
             if readiness.mode is Mode.TCP and line == f"{readiness.host} {readiness.port}":
                 awaited.reached = True
+                self._next_look = 0
 
     def _give_up_probe(self, reason: str) -> None:
         if self._can_knock:
@@ -182,8 +181,11 @@ class BringUp:
         self._can_knock = False
 
     def _look(self) -> None:
-        if not self._awaited:
+        """One question for all that are awaited: often enough to see an end soon, and at once where
+        news may have made one ready. More would cost what the starting ones need."""
+        if not self._awaited or time.monotonic() < self._next_look:
             return
+        self._next_look = time.monotonic() + POLL
         found = self.engine.containers([each.job.container for each in self._awaited.values()])
         for name, awaited in list(self._awaited.items()):
             verdict = judge(awaited.job.tong.readiness, self._seen(awaited, found))
@@ -214,9 +216,9 @@ class BringUp:
 
     def _end(self) -> None:
         self.cancelled.set()
-        end = time.monotonic() + PATIENCE
-        for thread in self._threads.values():
-            thread.join(max(end - time.monotonic(), 0))
+        limit = time.monotonic() + PATIENCE
+        while any(job.creating for job in self.jobs.values()) and time.monotonic() < limit:
+            time.sleep(0.05)
         if self._probe is not None:
             self._probe.end()
         self._remove_unready([job for name, job in self.jobs.items() if name not in self._ready])
@@ -238,3 +240,7 @@ def _how(job: Job) -> str:
     if not job.made:
         return "reused"
     return f"made anew: its container {job.action.value}" if job.action.removes else "started"
+
+
+def _in_thread(action: Callable[[Job], None], job: Job) -> None:
+    threading.Thread(target=action, args=(job,), daemon=True).start()

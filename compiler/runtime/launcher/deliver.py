@@ -10,7 +10,7 @@ END_MARK = b"mooring_complete=yes\n"
 
 def render_delivery(values: Mapping[str, bytes]) -> bytes:
     """Assignments that the container's shell evaluates before it becomes the real process."""
-    lines = [b"export %s=%s\n" % (name.encode(), _quoted(values[name])) for name in sorted(values)]
+    lines = [b"export %s=%s\n" % (name.encode(), _quoted(values[name])) for name in values]
     return b"".join(lines) + END_MARK
 
 

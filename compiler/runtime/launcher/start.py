@@ -25,7 +25,7 @@ class Job:
     """One tong to start. `secrets` gives its variables' values, and may ask a person for them.
 
     `lock` is held when `run` returns, for whoever awaits the tong to release; `made` is set as soon
-    as a container may be there that this launch made.
+    as a container may be there that this launch made, `creating` while one may still appear.
     """
 
     engine: Engine
@@ -36,6 +36,7 @@ class Job:
     is_cancelled: Callable[[], bool]
     say: Callable[[str], None]
     made: bool = False
+    creating: bool = False
     action: Action = field(default=Action.START)
 
     @property
@@ -70,7 +71,11 @@ class Job:
         if self.tong.secrets:
             self.secrets(self.tong)
         argv = self.names.fill_all(self.tong.run) + process_argv(self.engine, self.names, self.tong)
+        # Before the question: whoever cancels waits for what is being created, and asks after.
+        self.creating = True
         try:
+            if self.is_cancelled():
+                raise LaunchError(f"tong {self.tong.name}: the launch ended meanwhile")
             self.made = True
             self.engine.run(argv)
         except NameTaken:
@@ -80,6 +85,8 @@ class Job:
             return False
         except LaunchError as error:
             raise self._explained(error) from error
+        finally:
+            self.creating = False
         return True
 
     def _connect(self) -> None:
@@ -108,6 +115,8 @@ class Job:
             raise LaunchError(message, lines=lines) from error
 
     def _explained(self, error: LaunchError) -> LaunchError:
+        if not self.made:
+            return error
         message = f"tong {self.tong.name}: {error.message}"
         if self.tong.secrets and any('"/bin/sh"' in line for line in error.lines):
             return LaunchError(
@@ -135,14 +144,12 @@ def find_action(engine: Engine, names: Names, tong: Tong) -> Action:
 
 
 def process_argv(engine: Engine, names: Names, tong: Tong) -> tuple[str, ...]:
-    """What the shell that takes the secrets becomes, as the engine itself would put it together;
-    nothing for a tong without secrets."""
+    """What follows `run`: for a tong with secrets what its shell becomes, put together as the
+    engine itself would."""
     process = tong.process
-    if not tong.secrets:
-        return ()
     printed = "" if process.inspect is None else engine.answer(names.fill_all(process.inspect))
     argv = (*shlex.split(printed), *process.words)
-    if not argv:
+    if tong.secrets and not argv:
         raise LaunchError(
             f"tong {tong.name}: neither it nor its image {tong.image} says what to run",
             "give it a `command`",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -169,14 +170,19 @@ def logs(plan: Plan, options: argparse.Namespace) -> int:
     names = chosen(plan, options)
     for name in names:
         need_profile(plan, name)
-    followers = [(name, Follower(plan, name)) for name in names] if options.follow else []
-    for name in names:
-        _print_lines(name, tail_log(plan, name, options.lines), len(names) > 1)
-    while followers:
-        for name, follower in followers:
-            _print_lines(name, follower.read(), len(names) > 1)
-        sys.stdout.flush()
-        time.sleep(FOLLOW_PAUSE)
+    several = len(names) > 1
+    with contextlib.ExitStack() as stack:
+        # Opened first: nothing that is written meanwhile is missed.
+        followers = [(name, Follower(plan, name)) for name in names if options.follow]
+        for _, follower in followers:
+            stack.callback(follower.close)
+        for name in names:
+            _print_lines(name, tail_log(plan, name, options.lines), several)
+        while followers:
+            for name, follower in followers:
+                _print_lines(name, follower.read(), several)
+            sys.stdout.flush()
+            time.sleep(FOLLOW_PAUSE)
     return 0
 
 

@@ -26,6 +26,8 @@ from .user import find_owner, give_up_root
 
 # Two services a slot; a plan has room for 2000. Beyond it s6 2.13 starts nothing at all.
 MAX_SERVICES = 8000
+# How an engine or a terminal ends a container.
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 # What the slots' scripts find the runtime by.
 SUPERVISOR_VARIABLE = b"MOORING_SUPERVISOR"
 # In the scandir: empty when this tree has the home, else who has it.
@@ -34,9 +36,10 @@ HOME_STATE = f"{OWN}/home"
 
 def boot(plan: Plan, argv: list[str]) -> NoReturn:
     """Every start of the container. `argv`: its own command, to be run beside the gateways."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # As PID 1 a process that handles neither ignores them.
+    for number in STOPPING:
         signal.signal(number, lambda given, _: os._exit(128 + given))
+    # The entry script has them wait, for PID 1 loses what it does not handle.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     environment = original_environment()
     folder = os.getcwd()
     os.umask(0o022)
@@ -45,7 +48,8 @@ def boot(plan: Plan, argv: list[str]) -> NoReturn:
         _report_mended(plan, prepare_as_root(plan, owner))
         give_up_root(owner)
         environment.update(_user_variables(plan))
-    prepare(plan)
+    for problem in prepare(plan):
+        say(problem)
     asked = _bring_up(plan, argv)
     if argv and asked is None:
         place_main(plan, argv, folder)
@@ -136,6 +140,10 @@ def _start_tree(plan: Plan, environment: dict[bytes, bytes]) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
     os.chdir("/")
     argv = ["s6-svscan", "-c", str(MAX_SERVICES), plan.scandir]
+    # One that comes between here and s6-svscan's own handlers, a millisecond, is lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    for number in signal.sigpending() & set(STOPPING):
+        os._exit(128 + number)
     try:
         os.execvpe(argv[0], argv, environment)
     except OSError as error:

@@ -49,9 +49,7 @@ def become_gateway(spec: Spec, *, announce: bool) -> NoReturn:
     environment = make_environment(original_environment(), spec)
     os.chdir(spec.folder)
     _forget_last_exit()
-    # The interpreter ignores these; a program that is started expects the defaults.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    reset_signals()
     if announce:
         _announce(spec)
     try:
@@ -59,6 +57,13 @@ def become_gateway(spec: Spec, *, announce: bool) -> NoReturn:
     except OSError as error:
         program = os.fsdecode(spec.argv[0])
         raise Unable(f"{program} cannot be run: {error.strerror}", FATAL_CODE) from error
+
+
+def reset_signals() -> None:
+    """What a program that is started expects: nothing blocked, nothing of the interpreter's."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _forget_last_exit() -> None:

@@ -88,6 +88,11 @@ class Follower:
         *lines, self._rest = (self._rest + content).split(b"\n")
         return [clean(line.decode("utf-8", "replace")) for line in lines]
 
+    def close(self) -> None:
+        """Lets go of the file."""
+        if self._file:
+            self._file.close()
+
     def _is_current(self) -> bool:
         try:
             return self._file is not None and os.path.samestat(

@@ -59,18 +59,31 @@ def _empty(path: str) -> None:
             os.rename(inner, f"{path}/.left-{index}-{time.time_ns()}")
 
 
-def prepare(plan: Plan) -> None:
-    """As the service's user: an empty scandir with s6-svscan's scripts, and the home's folders."""
+def prepare(plan: Plan) -> list[str]:
+    """As the service's user: an empty scandir with s6-svscan's scripts, and the home's folders.
+
+    Returns what could not be had and can be done without, in words.
+    """
     try:
         os.makedirs(plan.scandir, exist_ok=True)
         _empty(plan.scandir)
         os.mkdir(f"{plan.scandir}/{OWN}")
         os.mkdir(f"{plan.scandir}/.s6-svscan")
         _link_scripts(f"{plan.scandir}/.s6-svscan")
-        for folder in (OWN, PROFILES, "logs/gateways"):
-            os.makedirs(f"{plan.home}/{folder}", exist_ok=True)
+        os.makedirs(f"{plan.home}/{OWN}", exist_ok=True)
     except OSError as error:
         raise CannotBoot(_explain(error, plan)) from error
+    wanted = (f"{plan.home}/{folder}" for folder in (PROFILES, "logs/gateways"))
+    return [problem for problem in map(_try_to_make, wanted) if problem]
+
+
+def _try_to_make(folder: str) -> str:
+    """What is wrong with it; empty when it is there."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        return f"{folder}: {error.strerror}"
+    return ""
 
 
 def _link_scripts(folder: str) -> None:

@@ -54,7 +54,7 @@ def list_entries(plan: Plan) -> list[str]:
     """Names below profiles/ that are not hidden, sorted."""
     try:
         names = os.listdir(f"{plan.home}/{PROFILES}")
-    except FileNotFoundError:
+    except OSError:
         return []
     return sorted(name for name in names if not name.startswith("."))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+from .gateway_exec import reset_signals
 from .slot_spec import original_environment
 
 ARGV, FOLDER = "data/argv", "data/cwd"
@@ -30,8 +31,7 @@ def _run() -> int:
     with open(FOLDER, "rb") as file:
         folder = file.read()
     os.closerange(HOME_LOCK_FD, HOME_LOCK_FD + 1)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    reset_signals()
     try:
         os.chdir(folder)
         os.execvpe(argv[0], argv, {**original_environment(), b"PWD": folder})

@@ -6,6 +6,7 @@ between slots is data.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -23,6 +24,7 @@ from .shutdown import end_pipe_holders
 from .slot_main import ARGV, FOLDER
 from .slot_spec import FILE as SPEC_FILE
 from .slot_spec import Spec, encode_spec
+from .status import FILE as STATUS_FILE
 from .tally import Tally, write_tally
 
 SCRIPTS = f"{os.path.dirname(os.path.realpath(__file__))}/scripts"
@@ -95,7 +97,9 @@ def _lay_over(spec: Spec, environment: Mapping[str, str | None]) -> None:
 
 def place_slot(plan: Plan, spec: Spec, *, wanted: bool) -> str:
     """Puts the slot into the scandir, where s6-svscan finds it when it is told to look."""
-    os.makedirs(log_folder(plan, spec.profile), exist_ok=True)
+    with contextlib.suppress(OSError):
+        # Without it the logger says so, and writes to the container's own output alone.
+        os.makedirs(log_folder(plan, spec.profile), exist_ok=True)
     slot = slot_folder(plan, spec.profile)
     _publish(plan, slot, lambda building: _fill_slot(plan, spec, building, wanted))
     return slot
@@ -168,7 +172,11 @@ def take_up(plan: Plan, name: str) -> None:
 
 
 def _is_taken_up(slot: str) -> bool:
-    return s6.is_supervised(slot) and s6.is_supervised(f"{slot}/log")
+    """The status comes last: s6-supervise listens before it has one."""
+    return all(
+        s6.is_supervised(service) and os.path.exists(f"{service}/{STATUS_FILE}")
+        for service in (slot, f"{slot}/log")
+    )
 
 
 def let_go(plan: Plan, name: str) -> bool:

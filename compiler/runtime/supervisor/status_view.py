@@ -72,8 +72,8 @@ def _state(slot: str, status: Status | None, wanted: bool) -> str:
         return STOPPING
     if status.wanted:
         return WAITING
-    # A gateway that was given up keeps its wish.
-    return GAVE_UP if wanted else STOPPED
+    # A gateway that was given up keeps its wish. So does one whose stop could not be recorded.
+    return GAVE_UP if wanted and not os.path.exists(f"{slot}/down") else STOPPED
 
 
 def _coming_or_going(slot: str, status: Status) -> str:

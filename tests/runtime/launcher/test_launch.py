@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -331,6 +332,38 @@ def test_a_second_signal_does_not_stop_the_teardown(house: House) -> None:
     assert house.launch([tong, shared()]) == 143
     assert set(engine.there) == {"tong-db"}
     assert set(engine.networks) == {"mooring-tongs"}
+
+
+def test_a_signal_while_secrets_are_delivered(house: House) -> None:
+    """A container that waits for them for ever goes, whether it is shared or not."""
+    engine, removed = house.engine, threading.Event()
+
+    def deliver(argv: Sequence[str], text: bytes) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert removed.wait(20)
+        raise LaunchError("docker exec ended with code 137")
+
+    def remove(names: Sequence[str]) -> None:
+        FakeEngine.remove(engine, names)
+        if "tong-hot" in names:
+            removed.set()
+
+    engine.deliver, engine.remove = deliver, remove  # type: ignore[method-assign]
+    assert house.launch([hot(shared="tong-hot", shared_network="n"), hot("other")]) == 130
+    assert engine.there == {}
+
+
+def test_what_is_just_being_made_is_removed_too(house: House) -> None:
+    engine = house.engine
+
+    def run(argv: Sequence[str]) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(0.3)
+        FakeEngine.run(engine, argv)
+
+    engine.run = run  # type: ignore[method-assign]
+    assert house.launch([shared("db"), make_tong("a", IMAGE, [])]) == 129
+    assert (engine.there, set(engine.networks)) == ({}, {"mooring-tongs"})
 
 
 def test_files_of_the_harness_are_there_and_gone(house: House) -> None:

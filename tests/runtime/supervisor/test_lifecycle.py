@@ -139,6 +139,18 @@ def test_nothing_odd_in_a_home_keeps_the_others_down(user_tree: Tree) -> None:
     assert tree.boot_lines("pid")[0]["action"] == "registered"
 
 
+def test_a_home_without_room_for_logs_or_profiles_boots_all_the_same(user_tree: Tree) -> None:
+    tree = user_tree
+    (tree.home / "logs").symlink_to("/etc")
+    tree.write(tree.home / "profiles", "a file")
+    tree.boot()
+    assert f"{tree.home}/logs/gateways: Permission denied" in tree.said()
+    assert f"{tree.home}/profiles: " in tree.said()
+    tree.ok("gateway", "start")
+    assert tree.states() == {"default": "running"}
+    tree.wait_for(lambda: "no log is kept" in tree.said() and "[default] gateway" in tree.said())
+
+
 def test_a_profile_that_was_made_outside_is_registered_on_demand(tree: Tree) -> None:
     tree.boot()
     tree.make_profile("late")
