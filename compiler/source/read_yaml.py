@@ -11,6 +11,7 @@ from typing import Any, Final
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span, span_of_file
 from compiler.source.document import Document, Path, Places
+from compiler.source.long_runs import Item, Offsets, shorten
 from compiler.source.scalars import type_plain
 
 MOST_BYTES: Final = 16 * 1024 * 1024
@@ -47,10 +48,10 @@ def read_yaml(data: bytes, file: str) -> tuple[Document | None, tuple[Diagnostic
         place = _Lines(before, file).span(len(before), len(before) + 1)
         return None, (diagnostic("MOR104", place, offset=error.start),)
     lines = _Lines(text, file)
-    root, problem = _compose(text, lines)
+    root, offsets, problem = _compose(text, lines)
     if problem:
         return None, (problem,)
-    walk = _Walk(lines=lines)
+    walk = _Walk(lines=lines, offsets=offsets)
     value = walk.node(root, (), 0) if root is not None else None
     if walk.stopped:
         return None, tuple(walk.found)
@@ -83,7 +84,18 @@ class _Lines:
         return line, offset - self.starts[line - 1] + 1
 
 
-def _compose(text: str, lines: _Lines) -> tuple[Any, Diagnostic | None]:
+def _compose(text: str, lines: _Lines) -> tuple[Any, Offsets, Diagnostic | None]:
+    """The top node, how the offsets of its marks become those of the text, and what is wrong."""
+    shortened = shorten(text)
+    if shortened is not None:
+        root, problem = _compose_whole(shortened.text(), lines)
+        if root is not None and problem is None and shortened.fill(root):
+            return root, shortened.offsets(), None
+    root, problem = _compose_whole(text, lines)
+    return root, Offsets(), problem
+
+
+def _compose_whole(text: str, lines: _Lines) -> tuple[Any, Diagnostic | None]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     from ruamel.yaml.reader import ReaderError
@@ -183,6 +195,7 @@ class _Walk:
     """One walk over the node graph: data, spans and complaints, within the bounds."""
 
     lines: _Lines
+    offsets: Offsets
     values: dict[Path, Span] = field(default_factory=dict)
     keys: dict[Path, Span] = field(default_factory=dict)
     plain: dict[Path, str] = field(default_factory=dict)
@@ -196,6 +209,8 @@ class _Walk:
         if self.stopped or not self._within_bounds(depth, span):
             return None
         self.values[path] = span
+        if isinstance(node, Item):
+            return self._item(node, path)
         kind = node.id
         if kind != "scalar" and node.tag not in _COLLECTION_TAGS:
             self.found.append(diagnostic("MOR107", span, tag=str(node.tag)))
@@ -258,7 +273,7 @@ class _Walk:
                     )
                 )
                 continue
-            other = _Walk(lines=self.lines, nodes=self.nodes)
+            other = _Walk(lines=self.lines, offsets=self.offsets, nodes=self.nodes)
             data = other.node(source, path, depth + 1)
             self.nodes, self.stopped = other.nodes, other.stopped
             self.found.extend(other.found)
@@ -291,6 +306,12 @@ class _Walk:
             return type_plain(node.value)
         return self._joined(node.value, span)
 
+    def _item(self, item: Item, path: Path) -> Any:
+        if item.quoted:
+            return item.value
+        self.plain[path] = item.value
+        return type_plain(item.value)
+
     def _joined(self, text: str, span: Span) -> str:
         """Text that escapes wrote: pairs of surrogates, as JSON has them, become characters.
 
@@ -307,7 +328,10 @@ class _Walk:
             return ""
 
     def _span(self, node: Any) -> Span:
-        start, end = node.start_mark.index, node.end_mark.index
+        if isinstance(node, Item):
+            return self.lines.span(node.start, node.end)
+        start = self.offsets.original(node.start_mark.index)
+        end = self.offsets.original(node.end_mark.index)
         if node.id != "scalar" and not node.flow_style:
             # A block collection ends where the next token starts: point at its first line alone.
             end = start + 1

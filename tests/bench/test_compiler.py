@@ -147,7 +147,7 @@ def test_a_large_partition(inline: bool, tmp_path: Path) -> None:
     lines = ["name: acme/large", "agent_repo: agent", "agent_ref: WORKTREE", "mode: B"]
     lines += ["harbor: {agent_import_path: 'agent:Agent', task_source: bench@1.0}"]
     lines += ["splits: [{split: train, access: viewable}]", "selection_split: train"]
-    lines += ["targets: [{split: train}]"]
+    lines += ["targets: [{split: train}]", "secrets: [MODAL_TOKEN_ID, MODAL_TOKEN_SECRET]"]
     if inline:
         lines += ["partition:", "  train:", *(f"    - {name}" for name in names)]
     else:
