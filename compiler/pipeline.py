@@ -24,9 +24,8 @@ from compiler.source.read_yaml import read_yaml
 from compiler.surface.build_file import TongDocument
 from compiler.surface.decode import decode_build
 from compiler.targets.bare.files import render_bare
-from compiler.targets.dockerfile.line_check import check_dockerfile_lines
 from compiler.targets.harbor.files import render_task
-from compiler.targets.harbor.instruction_check import check_instruction_template
+from compiler.targets.rendered_checks import check_rendered
 
 type Found = tuple[Diagnostic, ...]
 
@@ -75,11 +74,7 @@ def sidecars(
 
 def judge(inputs: Inputs) -> Found:
     """What there is to say about the build with its inputs."""
-    return (
-        *check_inputs(inputs),
-        *check_instruction_template(inputs),
-        *check_dockerfile_lines(inputs.build),
-    )
+    return (*check_inputs(inputs), *check_rendered(inputs))
 
 
 def plan(inputs: Inputs) -> tuple[Project, TaskPlan, Found]:

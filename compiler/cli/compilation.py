@@ -15,7 +15,7 @@ from compiler import contracts, pipeline
 from compiler.cli.progress import show_writes
 from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
-from compiler.edge.archive import NO_TARS, Tars, open_former, open_spool
+from compiler.edge.archive import NO_TARS, Tars, keep_spool, open_former
 from compiler.edge.read_project import read_bare_inputs, read_build_file, read_inputs
 from compiler.edge.read_tongs import read_tongs
 from compiler.ir.build import Bare, Build, ModeA, ModeB
@@ -182,7 +182,7 @@ def compile_inputs(
 def _open_tars(given: Input, keep: Path | None, former: Path | None) -> Tars:
     """They are closed when the command ends."""
     context = click.get_current_context()
-    spool = None if keep is None else context.with_resource(open_spool(keep))
+    spool = None if keep is None else context.with_resource(keep_spool(keep))
     old = None if former is None else open_former(former / contracts.BASELINE_TAR)
     return Tars(
         spool=None if spool is None else show_writes(spool, quiet=given.quiet),

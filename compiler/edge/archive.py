@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
@@ -34,6 +34,17 @@ def open_spool(folder: Path) -> IO[bytes]:
     except (AttributeError, OSError):
         return _open_temporary(folder)
     return os.fdopen(file, "w+b", buffering=_CHUNK)
+
+
+@contextmanager
+def keep_spool(folder: Path) -> Iterator[IO[bytes]]:
+    """A spool that is closed in the end, whatever still is on its way to a full disk."""
+    spool = open_spool(folder)
+    try:
+        yield spool
+    finally:
+        with suppress(OSError):
+            spool.close()
 
 
 def give_name(archive: Archive, place: Path) -> bool:
@@ -146,8 +157,7 @@ class ArchiveWriter:
         for offset in range(0, self._size, _CHUNK):
             piece = former.read(min(_CHUNK, self._size - offset))
             again.update(piece)
-            if self.spool is not None:
-                self.spool.write(piece)
+            self._keep(piece)
         if again.digest() != self._digest.digest():
             raise WorldError("the output changed while it was read; run again")
 
@@ -157,13 +167,20 @@ class ArchiveWriter:
             return
         self._leave_former()
         self._write(_END)
-        if self.spool is not None:
-            self.spool.flush()
+        self._keep(None)
 
     def _write(self, piece: bytes) -> None:
         self._count(piece)
-        if self.spool is not None:
-            self.spool.write(piece)
+        self._keep(piece)
+
+    def _keep(self, piece: bytes | None) -> None:
+        """Write a piece to the spool, or with None what is still on its way there."""
+        if self.spool is None:
+            return
+        try:
+            self.spool.flush() if piece is None else self.spool.write(piece)
+        except OSError as error:
+            raise WorldError(f"cannot write the agent's files: {error.strerror}") from error
 
     def _count(self, piece: bytes) -> None:
         self._digest.update(piece)
@@ -173,25 +190,14 @@ class ArchiveWriter:
 def _contents(
     baseline: Baseline, entries: Sequence[TreeEntry]
 ) -> Iterator[tuple[TreeEntry, bytes]]:
-    for entry, size, stream in _streams(baseline, entries):
-        content = stream.read(size)
-        if len(content) != size:
-            raise WorldError("a file of the agent's repository became shorter while it was read")
-        yield entry, content
-
-
-def _streams(
-    baseline: Baseline, entries: Sequence[TreeEntry]
-) -> Iterator[tuple[TreeEntry, int, IO[bytes]]]:
     wanted = [entry.blob for entry in entries if entry.source is None]
     git_dir = baseline.git_dir if wanted else None
     stored = iter(()) if git_dir is None else iter(git.read_blobs(git_dir, wanted))
     for entry in entries:
         if entry.source is None:
-            yield entry, *next(stored)
+            yield entry, next(stored)
         else:
-            content = _read_source(entry, entry.source, baseline.object_format)
-            yield entry, len(content), BytesIO(content)
+            yield entry, _read_source(entry, entry.source, baseline.object_format)
     # Exhausted, so that git's own exit code is looked at.
     assert next(stored, None) is None
 

@@ -207,9 +207,9 @@ class Rewriting:
         self.anew: list[str] = []
         contents = {entry.blob: files[entry.path][1] for entry in baseline.entries}
 
-        def read_blobs(_: str, blobs: Sequence[str]) -> Iterator[tuple[int, BytesIO]]:
+        def read_blobs(_: str, blobs: Sequence[str]) -> Iterator[bytes]:
             self.anew.extend(blobs)
-            return iter((len(contents[blob]), BytesIO(contents[blob])) for blob in blobs)
+            return iter([contents[blob] for blob in blobs])
 
         with (
             pytest.MonkeyPatch.context() as patch,

@@ -7,7 +7,6 @@ from typing import Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.ir.build import Task
-from compiler.source.document import Path
 from compiler.targets.dockerfile.packages import render_install
 from compiler.targets.dockerfile.quote import exec_form
 
@@ -24,7 +23,7 @@ def check_dockerfile_lines(build: Task) -> Iterator[Diagnostic]:
             yield diagnostic("MOR131", place, size=longest, most=MOST_LINE_BYTES)
 
 
-def _instructions(build: Task) -> Iterator[tuple[Path, str]]:
+def _instructions(build: Task) -> Iterator[tuple[tuple[str | int, ...], str]]:
     yield ("packages",), render_install(build.workbench.packages)
     yield ("runner", "packages"), render_install(build.runner.packages)
     for i, argv in enumerate(build.runner.build):
