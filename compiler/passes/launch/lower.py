@@ -196,10 +196,10 @@ def _leave(network: LaunchNetwork, container: Word) -> Words:
 
 
 def lower_secrets(tong: Tong) -> list[LaunchSecret]:
-    """The variables of a tong whose values have secrets in them, in their order."""
+    """The variables of a tong whose values have secrets in them, by name."""
     return [
         LaunchSecret(variable=name, parts=_lower_value(tong.name, name, value))
-        for name, value in tong.environment
+        for name, value in sorted(tong.environment)
         if any(isinstance(part, SecretReference) for part in value)
     ]
 

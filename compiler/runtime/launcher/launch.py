@@ -27,6 +27,7 @@ from .prepare import Vault, prepare
 from .probe import Probe, probe_argvs
 from .providers import ProviderTable
 from .start import Job
+from .text import is_terminal
 
 LOCKS = "locks"
 APPROVALS = "approvals.json"
@@ -82,7 +83,7 @@ def _names(plan: Plan, options: Options, files: str) -> Names:
     for what, path in (("workspace", workspace), ("temporary folder", files)):
         if ":" in path:
             raise LaunchError(f"the {what} {path} has a colon, which `docker run -v` cannot write")
-    terminal = "-t" if sys.stdin.isatty() and sys.stdout.isatty() else ""
+    terminal = "-t" if is_terminal(sys.stdin) and is_terminal(sys.stdout) else ""
     return Names(new_session(), own_name(), workspace, files, terminal)
 
 
