@@ -35,8 +35,8 @@ class Begun:
 
     name: str
     stamp: bytes
-    pid: int = 0
-    told_at: float = 0.0
+    pid: int
+    told_at: float
 
 
 def begin_start(plan: Plan, name: str) -> Begun:
@@ -45,13 +45,15 @@ def begin_start(plan: Plan, name: str) -> Begun:
         slot = ensure_slot(plan, name)
         _record(plan, name, True, "gateway start")
         before = s6.read_status(slot)
-        if before.up and before.wanted and not before.ready and read_tally(slot).delay:
+        if before.up and before.wanted and not before.ready and read_tally(slot).waiting:
             # It waits out its back-off, and the operator does not want to.
             return _replace(slot, name, before)
         if not before.up:
             _forget_deaths(slot)
         s6.command(slot, "U")
-        return Begun(name, before.stamp)
+        # One that is on its way down is not the one that is asked for.
+        gone = 0 if before.wanted else before.pid
+        return Begun(name, before.stamp, gone, time.monotonic())
 
 
 def begin_restart(plan: Plan, name: str) -> Begun:
