@@ -304,9 +304,14 @@ def test_a_second_tree_on_one_home_starts_nothing_and_says_so(tree: Tree) -> Non
         assert "not supervised here" in done.stderr
         assert "use the other one, or end it" in done.stderr
         assert other.run("health").returncode == 3
+        assert other.run("profile", "delete", "coder").returncode == 3
         assert other.shut_down() == 0
     assert tree.starts("coder") == 1
     assert tree.status("coder")["state"] == "running"
+    # Where nobody supervises, nobody's gateway is in the way.
+    tree.shut_down()
+    tree.ok("profile", "delete", "coder")
+    assert not tree.profile("coder").exists()
 
 
 # ---- full disks -------------------------------------------------------------------------------
