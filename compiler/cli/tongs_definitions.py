@@ -146,13 +146,17 @@ def with_secrets(file: Path, argv: tuple[str, ...]) -> None:
     FILE is a compiled run/secrets.json. A variable that is set already is left as it is; the value
     of another comes from the program that ~/.mooring/secret-providers.yaml gives for its provider.
     """
+    # Click leaves the mark in place after an argument.
+    words = argv[1:] if argv[0] == "--" else argv
+    if not words:
+        raise click.UsageError("there is no command after `--`")
     environment = {**os.environb}
     for variable, value in _resolve(_read_references(file)):
         environment[variable.encode()] = value
     try:
-        os.execvpe(argv[0], argv, environment)
+        os.execvpe(words[0], words, environment)
     except OSError as error:
-        raise WorldError(f"cannot run {argv[0]}: {error.strerror}") from error
+        raise WorldError(f"cannot run {words[0]}: {error.strerror}") from error
 
 
 def _resolve(references: list[tuple[str, str, str]]) -> Iterator[tuple[str, bytes]]:
