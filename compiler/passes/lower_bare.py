@@ -7,6 +7,7 @@ from typing import Final
 
 from compiler import contracts
 from compiler.ir.build import Resources
+from compiler.ir.gateways import Gateways
 from compiler.ir.project import BareInputs
 from compiler.ir.sidecars import AnvilSettings
 from compiler.ir.task_plan import (
@@ -22,7 +23,11 @@ from compiler.ir.task_plan import (
 from compiler.ir.tong import Tong
 from compiler.passes.launch.inject import anvil_variables, mcp_servers
 from compiler.passes.launch.mcp import mcp_config
-from compiler.passes.lower_gateways import lower_gateways, lower_gateways_volume
+from compiler.passes.lower_gateways import (
+    gateway_variables,
+    lower_gateways,
+    lower_gateways_volume,
+)
 from compiler.passes.lower_tongs import (
     Surroundings,
     lower_tong_networks,
@@ -44,7 +49,7 @@ def lower_bare(inputs: BareInputs) -> Plan:
     networks = (contracts.NETWORK_TONGS,)
     return Plan(
         services=(
-            *((_lower_anvil(anvil, tongs, gateways is not None),) if anvil else ()),
+            *((_lower_anvil(anvil, tongs, gateways),) if anvil else ()),
             *((lower_gateways(gateways, networks),) if gateways else ()),
             *lower_tongs(
                 tongs,
@@ -67,9 +72,10 @@ def lower_bare(inputs: BareInputs) -> Plan:
     )
 
 
-def _lower_anvil(anvil: AnvilSettings, tongs: Sequence[Tong], gateways: bool) -> Service:
+def _lower_anvil(anvil: AnvilSettings, tongs: Sequence[Tong], gateways: Gateways | None) -> Service:
     config = mcp_config(anvil.harness, mcp_servers(tongs))
-    variables = (*anvil_variables(tongs, anvil.prefix), *config.variables)
+    told = gateway_variables(gateways).items() if gateways else ()
+    variables = (*told, *anvil_variables(tongs, anvil.prefix), *config.variables)
     files: tuple[Bind, ...] = ()
     if config.file is not None:
         file, place = config.file

@@ -11,7 +11,7 @@ import pytest
 from compiler import contracts, pipeline
 from compiler.checks.trust_boundary import check_trust_boundary
 from compiler.diagnostics.render_text import message_of
-from compiler.edge.read_project import read_inputs
+from compiler.edge.read_project import read_bare_inputs, read_inputs
 from compiler.ir.build import Bare
 from compiler.ir.project import Project, complete
 from compiler.ir.task_plan import (
@@ -24,6 +24,7 @@ from compiler.ir.task_plan import (
     TaskPlan,
     Variable,
 )
+from compiler.passes.lower_bare import lower_bare
 from compiler.passes.lower_task import lower_task
 from tests.fixture_cases import OK, list_cases
 from tests.projects import MODE_B, project_of, render, write_project, write_project_b
@@ -68,6 +69,8 @@ def test_the_plan_of_every_case_has_no_way(case: str) -> None:
     build, _, _ = pipeline.understand(build_file.read_bytes(), str(build_file), {})
     assert build is not None
     if isinstance(build, Bare):
+        bare, _ = read_bare_inputs(build, build_file.parent)
+        assert build.empty or list(check_trust_boundary(build, lower_bare(bare))) == []
         return
     inputs, _ = read_inputs(build, build_file.parent)
     assert list(check_trust_boundary(build, lower_task(complete(inputs)))) == []
@@ -234,3 +237,34 @@ def test_each_way_that_a_tong_could_open(
     assert bool(found) == bool(said)
     assert any(f"would reach {service}" in text for text in found) or not said
     assert any(said in text for text in found) or not said
+
+
+@pytest.fixture
+def with_gateways(tmp_path: Path) -> Project:
+    gateways = {"command": ["gateway"], "profiles": [{"name": "coder"}]}
+    return project_of(write_project(tmp_path, {"secrets": SECRETS, "gateways": gateways}))
+
+
+@pytest.mark.parametrize(
+    ("service", "how", "told"),
+    [
+        (contracts.GATEWAYS, lambda s: holding(s, Asset.LABELS), "its image"),
+        (contracts.GATEWAYS, lambda s: mounting(s, contracts.VOLUME_ADMIN), "the volume"),
+        (contracts.GATEWAYS, lambda s: mounting(s, contracts.VOLUME_RESULTS), "not read-only"),
+        (contracts.EVALUATOR, lambda s: mounting(s, contracts.VOLUME_GATEWAYS), "not read-only"),
+        (contracts.RUNNER, lambda s: mounting(s, contracts.VOLUME_GATEWAYS), "the volume"),
+        (contracts.GATEWAYS, lambda s: knowing(s, "JUDGE_KEY"), "its environment"),
+        (contracts.GATEWAYS, lambda s: knowing(s, "MODEL_KEY", "k"), "its environment"),
+        (contracts.GATEWAYS, lambda s: joining(s, contracts.NETWORK_EVAL), "the network eval"),
+        (contracts.EVALUATOR, lambda s: joining(s, contracts.NETWORK_TONGS), "the network tongs"),
+        (contracts.RUNNER, lambda s: joining(s, contracts.NETWORK_TONGS), "the network tongs"),
+    ],
+)
+def test_a_way_to_or_from_gateways_is_found(
+    with_gateways: Project, service: str, how: Callable[[Service], Service], told: str
+) -> None:
+    plan = lower_task(with_gateways)
+    assert list(check_trust_boundary(with_gateways.build, plan)) == []
+    found = list(check_trust_boundary(with_gateways.build, change(plan, service, how)))
+    assert found
+    assert any(told in message_of(d) for d in found)

@@ -1,4 +1,4 @@
-"""Tasks for tests to build: the word problems, changed where a test needs them otherwise."""
+"""Tasks for tests to build: the cases of fixtures/ok, changed where a test needs them otherwise."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ type Build = dict[str, Any]
 type Change = Callable[[Path, Build], None]
 
 
-def compile_task(scratch: Path, task: Path, change: Change | None = None) -> Path:
-    """Compiles a copy of the word problems into the folder `task`, by the product's own command.
+def compile_task(
+    scratch: Path, task: Path, change: Change | None = None, *, case: Path = WORD_PROBLEMS
+) -> Path:
+    """Compiles a copy of a case's input into the folder `task`, by the product's own command.
 
     `change` gets the copy's folder and the decoded build file, and changes either. The copy stays
     in `scratch`.
     """
     source = scratch / f"{task.name}-input"
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(WORD_PROBLEMS / "input", source, ignore=ignore)
+    shutil.copytree(case / "input", source, ignore=ignore)
     build: Build = YAML(typ="safe").load(source / "build.yaml")
     if change is not None:
         change(source, build)

@@ -113,11 +113,12 @@ def test_a_mistake_in_any_layer_ends_it_before_docker(user: Launcher, workspace:
 
 
 def test_a_harness_on_a_network_of_its_own_reuses_a_shared_tong(
-    user: Launcher, workspace: Path
+    user: Launcher, workspace: Path, docker_scrap: engine.Scrap
 ) -> None:
     network = f"{user.prefix}-own"
     engine.run_docker("network", "create", network)
     name = f"kept-{user.prefix}"
+    docker_scrap.expect_prefix(f"mooring-tong-{name}")
     define(user.home / ".mooring/tongs", name, **server(user, lifecycle="shared"))
     argv = ["docker", "run", "--rm", "--network", network, user.image, "python3", "-c", ASKER]
     words = ["launch", "--workspace", str(workspace), "--", *argv, f"{name}:8080"]

@@ -7,7 +7,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from .answers import BadAnswer, decode_answer
@@ -51,6 +53,27 @@ class ModeA:
         return await evaluation.run()
 
 
+class _Clock:
+    """The seconds in which somebody waited for the machinery, and not for the candidate."""
+
+    def __init__(self) -> None:
+        self.lost = 0.0
+        self._waiting = 0
+        self._since = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        if not self._waiting:
+            self._since = time.monotonic()
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self.lost += time.monotonic() - self._since
+
+
 class _Evaluation:
     """State of one evaluation: outcomes so far, and whether the machinery has failed in it."""
 
@@ -70,8 +93,10 @@ class _Evaluation:
         self._outcomes: list[Outcome | None] = [None] * len(samples)
         self._scorers = Scorers(plan)
         self._refused: Failed | None = None
+        self._is_late = False
+        self._clock = _Clock()
         self._delivered = False
-        self._troubled: str | None = "the tree was not handed to the runner in time"
+        self._cause = "the tree was not handed to the runner in time"
         is_baseline = tree == plan.baseline.tree
         self._suspicion = Suspicion(runner, is_baseline=is_baseline)
 
@@ -80,7 +105,7 @@ class _Evaluation:
             async with asyncio.timeout(self._plan.timeout):
                 await self._run_all()
         except TimeoutError:
-            await self._look_at_runner()
+            self._is_late = self._delivered and await self._answers()
         except TreeRefused as error:
             self._refused = refusal(error)
         except _MACHINERY as error:
@@ -111,22 +136,26 @@ class _Evaluation:
 
     def _unfinished(self) -> Outcome:
         """A tree that cannot be run fails everywhere. Time that ran out is the candidate's failure,
-        unless the machinery had a part in losing it.
+        unless the machinery lost a good part of it.
         """
         if self._refused is not None:
             return self._refused
-        return Failed(cause=_NO_TIME) if self._troubled is None else Lost(cause=self._troubled)
+        if self._is_late and self._clock.lost <= MOST_LOST * self._plan.timeout:
+            return Failed(cause=_NO_TIME)
+        return Lost(cause=self._cause)
 
-    async def _look_at_runner(self) -> None:
-        """When the time is over: a runner that hangs by then had a part in it."""
+    async def _answers(self) -> bool:
+        """When the time is over: a runner that hangs by then was the one who lost it."""
         try:
             await self._runner.ping()
         except RunnerFailure as error:
             self._trouble(error)
+            return False
+        return True
 
     def _trouble(self, error: Exception) -> None:
-        self._troubled = f"{type(error).__name__}: {error}"
-        _log.warning("machinery: %s", self._troubled)
+        self._cause = f"{type(error).__name__}: {error}"
+        _log.warning("machinery: %s", self._cause)
         self._suspicion.count(error)
 
     async def _recover(self, error: Exception, delay: float | None) -> bool:
@@ -134,8 +163,9 @@ class _Evaluation:
         self._trouble(error)
         if delay is None or self._suspicion.is_strong():
             return False
-        await asyncio.sleep(delay)
-        return await self._suspicion.until_it_answers()
+        with self._clock.running():
+            await asyncio.sleep(delay)
+            return await self._suspicion.until_it_answers()
 
     async def _run_pending(self) -> None:
         """Runs what has no outcome yet; leaves off when the candidate becomes suspect."""
@@ -143,8 +173,7 @@ class _Evaluation:
             await deliver(self._runner, self._store, self._tree, self._recover)
         except _MACHINERY:
             return
-        if not self._delivered:
-            self._delivered, self._troubled = True, None
+        self._delivered = True
         numbers = iter(self._pending())
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._plan.max_concurrency, len(self._samples))):
@@ -173,7 +202,7 @@ class _Evaluation:
             except _MACHINERY as error:
                 if not await self._recover(error, delay):
                     break
-        return None if self._suspicion.is_strong() else Lost(cause=self._troubled or "")
+        return None if self._suspicion.is_strong() else Lost(cause=self._cause)
 
     async def _run_tree(self, tree: str, sample: Sample) -> Run:
         try:

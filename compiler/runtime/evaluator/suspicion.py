@@ -4,7 +4,8 @@ It is the machinery's failure, and a candidate can bring it about: what takes al
 container ends whatever is in it. So when the runner has failed `MOST_FAILURES` times in an
 evaluation, each time after it had answered, the baseline is run on the same samples, as many at
 once, and the candidate after it. If the runner bears the first and not the second, it is the
-candidate's failure. In all other cases it stays the machinery's.
+candidate's failure. In all other cases it stays the machinery's; but whoever was acquitted
+`MOST_TRIALS` times, and has the runner fail as often again, knew how to tell when it was compared.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Suspicion:
 
     def __init__(self, runner: RunnerClient, *, is_baseline: bool) -> None:
         self._runner = runner
-        self._trials = 0 if is_baseline else MOST_TRIALS
+        self._possible = not is_baseline
+        self._trials = 0
         self._failures = 0
         self._answers = True
         self._gone = False
@@ -42,7 +44,7 @@ class Suspicion:
             self._answers = False
 
     def is_strong(self) -> bool:
-        return self._failures >= MOST_FAILURES and self._trials > 0
+        return self._failures >= MOST_FAILURES and self._possible
 
     async def until_it_answers(self) -> bool:
         """Whether the runner answers, within `RETURN_SECONDS`; at once when it was away so long."""
@@ -57,12 +59,12 @@ class Suspicion:
 
     async def confirm(self, run_baseline: Work, run_candidate: Work) -> bool:
         """Runs both, which raise `RunnerFailure`; whether it is the candidate's failure."""
-        self._trials -= 1
+        if self._trials == MOST_TRIALS:
+            return True
+        self._trials += 1
         self._failures = 0
-        if await self._bears(run_baseline) and await self.until_it_answers():
-            return not await self._bears(run_candidate)
-        self._trials = 0
-        return False
+        self._possible = await self._bears(run_baseline) and await self.until_it_answers()
+        return self._possible and not await self._bears(run_candidate)
 
     async def _bears(self, work: Work) -> bool:
         if not await self.until_it_answers():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import termios
 import threading
 from collections.abc import Sequence
 from queue import SimpleQueue
+from typing import Any
 
 from .bring_up import Event, Signalled
 from .engine import Engine, Process
@@ -20,6 +22,7 @@ GRACE = 10.0
 def run_anvil(engine: Engine, argv: Sequence[str], events: SimpleQueue[Event | int]) -> int:
     """The exit code of the harness. Stopped once a signal asked for the end and the harness had
     its time to comply; what of it still runs then is the session's to remove."""
+    settings = _terminal_settings()
     process = engine.attach(argv)
     threading.Thread(target=_report, args=(process, events), daemon=True).start()
     while True:
@@ -27,7 +30,7 @@ def run_anvil(engine: Engine, argv: Sequence[str], events: SimpleQueue[Event | i
         if isinstance(event, int):
             return event if event >= 0 else 128 - event
         if isinstance(event, Signalled):
-            _stop(process, event.number)
+            _stop(process, event.number, settings)
             raise Stopped(event.number)
 
 
@@ -35,7 +38,7 @@ def _report(process: Process, events: SimpleQueue[Event | int]) -> None:
     events.put(process.wait())
 
 
-def _stop(process: Process, number: int) -> None:
+def _stop(process: Process, number: int, settings: list[Any] | None) -> None:
     """A terminal's Ctrl-C has reached the client by itself; a second one would be one too many."""
     if not (number == signal.SIGINT and _is_foreground()):
         process.send_signal(number)
@@ -44,6 +47,16 @@ def _stop(process: Process, number: int) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+        if settings is not None:
+            # The client had no time to give the terminal back as it was.
+            termios.tcsetattr(0, termios.TCSADRAIN, settings)
+
+
+def _terminal_settings() -> list[Any] | None:
+    try:
+        return termios.tcgetattr(0)
+    except (termios.error, OSError):
+        return None
 
 
 def _is_foreground() -> bool:

@@ -40,6 +40,8 @@ def describe(request: Request) -> list[str]:
     """Every key of the definition, in lines without a character that a terminal would obey."""
     digest = request.digest or "not here yet: it will be fetched"
     lines = [f"tong {request.name} of {request.path}", f"  image content: {digest}"]
+    if "docker-socket" in json.dumps(request.definition.get("mounts")):
+        lines.append("  WARNING: with docker-socket it is root on this host")
     for key, value in sorted(request.definition.items()):
         if isinstance(value, (list, dict)) and value:
             lines.append(f"  {key}:")

@@ -67,10 +67,10 @@ class Docker:
             raise LaunchError(f"cannot pull the image {reference}")
 
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """One that exists meanwhile is as good."""
+        """One without labels that exists meanwhile is as good: it is nobody's own."""
         flags = [word for key in sorted(labels) for word in ("--label", f"{key}={labels[key]}")]
         done = self._call(["network", "create", *flags, name])
-        if done.returncode != 0 and b"already exists" not in done.stderr:
+        if done.returncode != 0 and (labels or b"already exists" not in done.stderr):
             raise _failed(["network", "create", name], done)
 
     def remove_network(self, name: str) -> None:

@@ -12,6 +12,8 @@ import re
 import secrets
 from dataclasses import dataclass
 
+from .errors import LaunchError
+
 SESSION_PREFIX = "mooring-"
 _FORM = re.compile(r"([^:]*):([0-9a-f]{8}):(\d+):(\d+):(\d+)")
 
@@ -37,10 +39,13 @@ def own_name() -> str:
 
 
 def own_place() -> Place:
-    """Where this process runs."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        boot = file.read(8)
-    namespace = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
+    """Where this process runs; LaunchError where Linux does not say."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read(8)
+        namespace = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
+    except OSError as error:
+        raise LaunchError(f"nobody could tell whether this launch lives: {error}") from error
     return Place(os.uname().nodename, boot, namespace)
 
 

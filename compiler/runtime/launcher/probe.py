@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from .engine import Conversation, Engine
+from .errors import LaunchError
 
 _PYTHON = """\
 import os, socket, sys, threading, time
@@ -51,7 +52,7 @@ fi
 echo "using $tool"
 while read -r host port; do
   (
-    until knock "$host" "$port" >/dev/null 2>&1; do sleep 0.1 2>/dev/null || sleep 1; done
+    until knock "$host" "$port" >/dev/null 2>&1; do sleep 0.2 2>/dev/null || sleep 1; done
     echo "$host $port"
   ) &
 done
@@ -119,7 +120,10 @@ class Probe:
 
     def _listen(self) -> None:
         for argv in self._argvs:
-            talk = self._engine.converse(argv)
+            try:
+                talk = self._engine.converse(argv)
+            except LaunchError:
+                break
             tool = talk.hear().partition("using ")[2]
             if tool and tool != "nothing" and self._begin(talk):
                 self._on_news(tool)

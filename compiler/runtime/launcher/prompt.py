@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from .text import is_terminal
+
 YES = frozenset({"y", "yes"})
 
 
 def find_asker(*, allowed: bool) -> Callable[[Sequence[str]], bool] | None:
     """Who can be asked: nobody without a terminal at both ends, or where prompts are forbidden."""
-    if not allowed or not sys.stdin.isatty() or not sys.stderr.isatty():
+    if not allowed or not is_terminal(sys.stdin) or not is_terminal(sys.stderr):
         return None
     return ask
 

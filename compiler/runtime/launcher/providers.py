@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import LaunchError, Refused, TableProblem
+from .text import is_terminal
 
 SECONDS = 120.0
 # The kernel's bound of one NAME=VALUE (MAX_ARG_STRLEN), with room for the name.
@@ -119,7 +120,7 @@ def resolve(table: ProviderTable, provider: str, reference: str, seconds: float)
     try:
         done = subprocess.run(
             argv,
-            stdin=None if sys.stdin is not None and sys.stdin.isatty() else subprocess.DEVNULL,
+            stdin=None if is_terminal(sys.stdin) else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             timeout=seconds,
             check=False,

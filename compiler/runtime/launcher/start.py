@@ -15,7 +15,8 @@ from .lock import Lock
 from .plan import Names, Tong
 
 ATTEMPTS = 5
-PAUSE = 0.3
+# Seconds within which a container that another user's launch has just made will run.
+PAUSE = 1.0
 TAIL = 20
 TOLD_SECONDS = 30.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 
 def shown(value: object) -> str:
@@ -24,6 +25,11 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
     ]
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """False, too, for a stream that was closed before this program began."""
+    return stream is not None and stream.isatty()
 
 
 def say(line: str) -> None:

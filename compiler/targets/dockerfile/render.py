@@ -35,7 +35,13 @@ def render_evaluator(project: Project) -> str:
     return render_template(
         "docker/evaluator.Dockerfile.j2",
         image=build.evaluator.image,
-        install_missing=render_install_missing(("git", "python3"), venv=True),
+        # What installs Harbor is the same as in the runner, so that the engine does it once.
+        install_python=render_install_missing(("python3",), venv=True),
+        install_missing=(
+            render_install_missing(("git",))
+            if nested
+            else render_install_missing(("git", "python3"), venv=True)
+        ),
         opt=contracts.OPT,
         venv=contracts.EVALUATOR_VENV,
         scorer_venv=contracts.SCORER_VENV,

@@ -29,7 +29,7 @@ def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("delivery", "mode_a"):
         monkeypatch.setattr(f"compiler.runtime.evaluator.{module}.RETRY_DELAYS", (0.01, 0.02))
     monkeypatch.setattr("compiler.runtime.evaluator.suspicion.RETURN_SECONDS", 0.5)
-    monkeypatch.setattr("compiler.runtime.evaluator.runner_client.PING_SECONDS", 0.5)
+    monkeypatch.setattr("compiler.runtime.evaluator.runner_client.PING_SECONDS", 2.0)
 
 
 @pytest.fixture
@@ -334,18 +334,17 @@ def test_git_that_fails_is_the_machinery(house: House) -> None:
 
 
 def test_the_evaluations_time_is_a_bound_on_the_candidate(house: House) -> None:
-    house.plan["timeout"] = 1.0
+    house.plan["timeout"] = 2.0
 
     def script(request: Json, number: int) -> Answer:
-        if number > 3:
-            runners[0].hang_on("sample")
+        runners[0].hang_on("sample")
         return right(request)
 
     runners: list[FakeRunner] = []
     started = time.monotonic()
     outcomes, _ = evaluate(house, script, prepare=runners.append)
-    assert time.monotonic() - started < 5
-    assert set(kinds(outcomes)) == {"Scored", "Failed"}
+    assert time.monotonic() - started < 30
+    assert kinds(outcomes)["Failed"] >= 8 and not kinds(outcomes)["Lost"]
     assert summarise(outcomes, 0.0).score is not None
 
 
@@ -354,29 +353,58 @@ def test_time_that_a_hanging_runner_took_is_not_the_candidates(
 ) -> None:
     """It had no trouble before: that it does not answer when the time is over tells."""
     monkeypatch.setattr("compiler.runtime.evaluator.runner_client.PING_SECONDS", 0.2)
-    house.plan["timeout"] = 1.0
+    house.plan["timeout"] = 2.0
 
     def script(request: Json, number: int) -> Answer:
-        runners[0].hang = number >= 3
+        runners[0].hang = True
         return right(request)
 
     runners: list[FakeRunner] = []
     outcomes, _ = evaluate(house, script, prepare=runners.append)
-    assert set(kinds(outcomes)) == {"Scored", "Lost"}
+    assert kinds(outcomes)["Lost"] >= 2 and not kinds(outcomes)["Failed"]
 
 
 def test_time_that_the_machinery_lost_is_not_the_candidates(house: House) -> None:
-    house.plan["timeout"] = 1.0
+    house.plan["timeout"] = 2.0
 
     def script(request: Json, number: int) -> Answer:
-        if number > 3:
+        if number > 2:
             runners[0].hang = True
-        return None if number == 2 else right(request)
+        return None if number == 1 else right(request)
 
     runners: list[FakeRunner] = []
     outcomes, _ = evaluate(house, script, prepare=runners.append)
-    assert set(kinds(outcomes)) == {"Scored", "Lost"}
+    assert kinds(outcomes)["Lost"] >= 2 and not kinds(outcomes)["Failed"]
     assert summarise(outcomes, 0.0).score is None
+
+
+def test_one_failure_of_the_runner_excuses_no_slow_candidate(house: House) -> None:
+    """Tries: to have the runner fail once, and then to be slow. Gain: time that ran out is lost."""
+    house.plan["timeout"] = 2.0
+
+    def script(request: Json, number: int) -> Answer:
+        if number > 1:
+            runners[0].hang_on("sample")
+        return None if number == 1 else right(request)
+
+    runners: list[FakeRunner] = []
+    outcomes, _ = evaluate(house, script, prepare=runners.append)
+    assert set(kinds(outcomes)) <= {"Scored", "Failed"}
+
+
+def test_who_is_acquitted_again_and_again_is_not_believed(house: House) -> None:
+    """Tries: to tell when it is compared, and to behave then. Gain: samples that are lost."""
+    compared: list[int] = []
+
+    def script(request: Json, number: int) -> Answer:
+        if request["tree"] != TREE:
+            compared.append(number)
+            return right(request)
+        watched = bool(compared) and number <= compared[-1] + 2
+        return right(request) if watched else None
+
+    outcomes, _ = evaluate(house, script)
+    assert set(kinds(outcomes)) == {"Scored", "Failed"}
 
 
 def test_a_runner_that_hangs_is_the_machinery(

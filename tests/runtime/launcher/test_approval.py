@@ -57,6 +57,12 @@ def test_a_terminal_obeys_nothing_of_it() -> None:
     assert [line for line in lines if line.startswith("  image content:")] == [lines[1]]
 
 
+def test_the_socket_is_said_aloud() -> None:
+    assert "  WARNING: with docker-socket it is root on this host" in describe(REQUEST)
+    harmless = replace(REQUEST, definition={**DEFINITION, "mounts": ["workspace:rw"]})
+    assert "WARNING" not in "\n".join(describe(harmless))
+
+
 def test_an_image_that_is_not_here_is_told() -> None:
     assert "not here yet" in "\n".join(describe(replace(REQUEST, digest=None)))
 

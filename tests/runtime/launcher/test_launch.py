@@ -334,6 +334,21 @@ def test_a_second_signal_does_not_stop_the_teardown(house: House) -> None:
     assert set(engine.networks) == {"mooring-tongs"}
 
 
+def test_a_teardown_that_hangs_can_be_interrupted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compiler.runtime.launcher.launch.TEARDOWN_SECONDS", 0.2)
+
+    def remove(names: Sequence[str]) -> None:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        time.sleep(60)
+
+    house.engine.remove = remove  # type: ignore[method-assign]
+    began = time.monotonic()
+    assert house.launch([make_tong("a", IMAGE, [])]) == 143
+    assert time.monotonic() - began < 50
+
+
 def test_a_signal_while_secrets_are_delivered(house: House) -> None:
     """A container that waits for them for ever goes, whether it is shared or not."""
     engine, removed = house.engine, threading.Event()
