@@ -106,12 +106,16 @@ class BringUp:
             self._waiting.remove(name)
             self._starting.add(name)
             _in_thread(self._start, self.jobs[name])
-        # An engine that starts many at once is busy: the probe, which has nobody to knock at yet,
-        # is not to hold them up.
-        if self._probe is None and self.open_probe is not None and len(self._starting) <= 1:
+        if self._probe is None and self.open_probe is not None and self._is_time_to_knock():
             self._probe = self.open_probe()
             for awaited in self._awaited.values():
                 self._ask_probe(awaited.job)
+
+    def _is_time_to_knock(self) -> bool:
+        """An engine that starts many at once is busy, and the probe would hold them up; but one
+        that waits for another launch may take long, and those that run are to be asked."""
+        waited = (time.monotonic() - awaited.since for awaited in self._awaited.values())
+        return len(self._starting) <= 1 or max(waited, default=0) > BUSY_POLL
 
     def _ask_probe(self, job: Job) -> None:
         readiness = job.tong.readiness
