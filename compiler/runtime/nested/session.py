@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from ..runner import frames
 from ..runner.streams import PIECE, FrameStream
-from .calls import AFTER_THE_END, TAKES_FILES, Answer, BadCall, CallFailed, Calls
+from .calls import AFTER_THE_END, METHODS, TAKES_FILES, Answer, BadCall, CallFailed, Calls
 from .errors import KINDS, CandidateError, RunnerUnreachableError
 from .report import read_text
 from .transfers import FILE_BYTES
@@ -124,7 +124,7 @@ class Session:
         method, arguments, number = (header.get(key) for key in ("method", "arguments", "id"))
         if not isinstance(arguments, dict) or not isinstance(number, int):
             raise BadCall("a call without arguments or number")
-        if method not in METHOD_NAMES or (self._ending and method not in AFTER_THE_END):
+        if method not in METHODS or (self._ending and method not in AFTER_THE_END):
             raise BadCall("there is no such call")
         content = await self._content() if method in TAKES_FILES else None
         await self._open.acquire()
@@ -183,12 +183,6 @@ class Session:
         if answer.get("ok") is not True:
             return RunnerUnreachableError(str(answer.get("error"))[:1000])
         return CandidateError(_tell_end(answer))
-
-
-METHOD_NAMES = frozenset(
-    {"exec", "is_dir", "is_file", "upload_file", "upload_dir", "download_file", "download_dir"}
-    | {"keep_logs"}
-)
 
 
 async def _connect(path: str, tree: str, calls: Calls) -> Session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler import resources
+from compiler import contracts, resources
 from compiler.ir.build import ModeB
 from compiler.ir.project import Project
 from compiler.ir.task_plan import TaskPlan
@@ -43,7 +43,7 @@ from compiler.targets.harbor.scripts import (
 from compiler.targets.harbor.task_toml import lower_task_config, render_task_config
 from compiler.targets.harbor.topology import render_topology
 from compiler.targets.json_text import render_json
-from compiler.targets.launch.files import render_launch
+from compiler.targets.launch.build import render_build_launch
 from compiler.targets.payload import copy_runtime
 
 
@@ -56,14 +56,14 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         "instruction.md": make_file(render_instruction(project)),
         "TOPOLOGY.md": make_file(render_topology(project, plan)),
         "environment/docker-compose.yaml": make_file(render_compose(lower_compose(plan))),
-        "environment/baseline.tar": File(content=Archived(archive), mode=FILE_MODE),
+        contracts.BASELINE_TAR: File(content=Archived(archive), mode=FILE_MODE),
         "environment/baseline.tree": make_file(render_baseline_tree(project.baseline)),
         **_render_main(project),
         **_render_evaluator(project),
         **_render_runner(project),
         **copy_runtime(),
         **_render_gateways(project),
-        **render_launch(project.build.name, project.inputs.tongs, project.build.sidecars.anvil),
+        **render_build_launch(project.inputs),
         "tests/test.sh": make_program(render_test_script()),
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),

@@ -134,6 +134,12 @@ def _residuals(project: Project) -> list[str]:
             "**`runner.network: public`: a candidate can carry the inputs that it is "
             "given, those of hidden samples too, to the internet.**"
         )
+    if not isinstance(project.build, ModeA):
+        residuals.append(
+            "An inner task that is verified in the container that the agent worked in, which is "
+            "Harbor's default, can be tampered with by a process that the agent left running: "
+            '`environment_mode = "separate"` in its `[verifier]` keeps the two apart.'
+        )
     secrets = project.build.secrets_to(Recipient.CANDIDATE)
     if secrets and any(split.access is Access.VIEWABLE for split in project.build.splits):
         names = ", ".join(f"`{name}`" for name in secrets)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -291,3 +292,10 @@ def test_many_and_long_names_of_rewards_are_not_shown() -> None:
     long = read_rewards({"reward": 1, "x" * 65: 2}, None)
     assert isinstance(long, Score)
     assert long.rewards == {"reward": 1.0}
+
+
+def test_the_documented_table_is_the_table() -> None:
+    text = (Path(__file__).parents[3] / "docs/runtime.md").read_text("utf-8")
+    for side, fault in (("the candidate", Fault.CANDIDATE), ("the machinery", Fault.MACHINERY)):
+        (row,) = re.findall(rf"^\| {side} \| (`.*) \|$", text, re.MULTILINE)
+        assert re.findall(r"`(\w+)`", row) == [name for name, f in FAULTS.items() if f is fault]
