@@ -58,8 +58,8 @@ CASES: Final = [
 # Durations and amounts: what is accepted there is no text.
 AMOUNTS: Final = ("timeout", "_wait", "memory", "window", "max_backoff", "port_range")
 
-# What becomes words of a shell, and of an engine: tests/targets/launch/test_parity.py follows strings
-# as awkward as those here through both. Definitions of tongs have a schema of their own.
+# What becomes words of a shell, and of an engine: tests/targets/launch/test_parity.py follows such
+# strings through both. Definitions of tongs have a schema of their own.
 OF_LAUNCHES: Final = {
     "tongs", "tongs.name", "anvil.argv", "anvil.env_prefix", "anvil.harness", "anvil.image",
     "anvil.network", "anvil.workspace",

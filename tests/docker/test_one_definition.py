@@ -19,7 +19,11 @@ from tests.fixture_cases import ROOT
 
 pytestmark = pytest.mark.docker
 SECRET = 'it\'s\n$HOME "hot"'
-SERVER = "import http.server as h, os; os.chdir('/workspace'); h.test(h.SimpleHTTPRequestHandler, port=8080)"
+SERVER = """\
+import http.server as h, os
+os.chdir("/workspace")
+h.HTTPServer(("", 8080), h.SimpleHTTPRequestHandler).serve_forever()
+"""
 ASK = """\
 import os, urllib.request
 host, port = os.environ["MOORING_TONG_HOT_HOST"], os.environ["MOORING_TONG_HOT_PORT"]
