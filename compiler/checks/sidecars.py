@@ -42,7 +42,7 @@ def check_uses(build: Build) -> Iterator[Diagnostic]:
             "add `anvil`, or `agent_repo` and `mode`",
         )
         yield diagnostic("MOR520", place, key="tongs", why=why, hint=hint)
-    if sidecars.anvil is not None and not sidecars.sources:
+    if build.gateways is None and sidecars.anvil is not None and not sidecars.sources:
         place, hint = build.places.key("anvil"), "name at least one tong under `tongs`"
         yield diagnostic("MOR520", place, key="anvil", why="there are no tongs", hint=hint)
     if sidecars.allow_socket and not sidecars.sources:

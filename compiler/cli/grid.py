@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -42,10 +44,16 @@ from compiler.runtime.report.job import (
 )
 from compiler.runtime.report.text import shown
 from compiler.targets.harbor.job import lower_grid_job, render_grid_job
+from compiler.targets.harbor.scripts import lower_references
+from compiler.targets.json_text import render_json
 
 RESULT_NAME: Final = "grid.json"
 _WORLD_FAILED: Final = 3
+_SECRETS: Final = "run/secrets.json"
 _LAST_LINES: Final = 20
+# The words or the secrets are not as they have to be, so that there is no job.
+_NOT_BEGUN: Final = (2, 4)
+_INTERRUPTED: Final = tuple(128 + n for n in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
 # How often and how many at once is the caller's: the combinations stay as they are.
 _FREE: Final = frozenset(
     ("--n-attempts", "-k", "--n-concurrent", "-n", "--n-concurrent-agents", "--max-retries", "-r",
@@ -89,7 +97,8 @@ def run_grid(grid: Grid, jobs: Path, kept: Path | None, *, quiet: bool) -> int:
     with _folder(kept) as folder, tempfile.TemporaryFile() as output:
         write_tree("mooring/grid", files, folder)
         # Where the caller is may be somewhere else than where Harbor is started: absolute paths.
-        argv = [harbor, "run", "--config", "run/job.yaml", "--jobs-dir", str(jobs)]
+        argv = _with_secrets(grid)
+        argv += [harbor, "run", "--config", "run/job.yaml", "--jobs-dir", str(jobs)]
         argv += ["--job-name", job.name, "--yes", "--quiet", *grid.extra]
         progress = _Progress(job, quiet=quiet)
         code = run_watched(argv, folder, output, progress.show)
@@ -123,6 +132,35 @@ def required_of(outcome: Outcome) -> set[str]:
     return {v.name for service in services for v in service.environment if v.value is None}
 
 
+def references_of(outcome: Outcome) -> list[dict[str, str]]:
+    """The secrets of a task's tongs: variable, provider and reference of each."""
+    if not isinstance(outcome.compiled, CompiledTask):
+        return []
+    return lower_references(outcome.compiled.project).get("secrets", [])
+
+
+def _all_references(grid: Grid) -> list[dict[str, str]]:
+    """Those of all tasks; a usage error where two want different ones in one variable."""
+    found: dict[str, dict[str, str]] = {}
+    for outcome in grid.outcomes:
+        for entry in references_of(outcome):
+            name = entry["variable"]
+            if found.setdefault(name, entry) != entry:
+                raise click.UsageError(
+                    f"the builds want different secrets in {name}: run them one by one"
+                )
+    return list(found.values())
+
+
+def _with_secrets(grid: Grid) -> list[str]:
+    """What stands before Harbor's words, so that Harbor has the tongs' secrets."""
+    if not _all_references(grid):
+        return []
+    # Not the folder in which Harbor is started: what lies there is no module.
+    mooring = [sys.executable, "-P", "-m", "compiler"]
+    return [*mooring, "tongs", "with-secrets", _SECRETS, "--"]
+
+
 def _new_name() -> str:
     return f"{time.strftime('%Y-%m-%d__%H-%M-%S')}-{os.getpid()}"
 
@@ -142,6 +180,9 @@ def _render_grid_files(grid: Grid) -> dict[str, File]:
     files = {"run/job.yaml": make_file(render_grid_job(job))}
     for folder, outcome in zip(folders, grid.outcomes, strict=True):
         files |= {f"tasks/{folder}/{path}": file for path, file in outcome.files.items()}
+    references = _all_references(grid)
+    if references:
+        files[_SECRETS] = make_file(render_json({"secrets": references}))
     return files
 
 
@@ -184,7 +225,9 @@ def _report(grid: Grid, folder: Path, code: int, said: str) -> int:
         job = read_job(folder)
     except JobError as error:
         job = Job(folder=folder, trials=[], problem=str(error))
-    problem = f"harbor ended with code {code}" if code else job.problem
+    interrupted = code in _INTERRUPTED
+    ended = "interrupted" if interrupted else f"harbor ended with code {code}"
+    problem = ended if code else job.problem
     combinations = grid.combinations
     attempts = max((read_total(folder) or 0) // len(combinations), 1)
     cells = summarise(combinations, job.trials, attempts)
@@ -193,11 +236,14 @@ def _report(grid: Grid, folder: Path, code: int, said: str) -> int:
     for trial in others:
         click.echo(f"of no cell: {render_trial_line(trial)}", err=True)
     if problem is not None:
-        click.echo(f"mooring: {shown(problem)}" + (f"\n{said}" if code else ""), err=True)
+        more = f"\n{said}" if code and not interrupted else ""
+        click.echo(f"mooring: {shown(problem)}{more}", err=True)
     if folder.is_dir():
         _write_result(folder, cells, job, problem)
+    elif code in _NOT_BEGUN:
+        return code
     good = problem is None and not others and all(_is_whole(cell) for cell in cells)
-    if code > 128:
+    if interrupted:
         return code
     return 0 if good else _WORLD_FAILED
 

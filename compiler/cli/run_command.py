@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from compiler.cli.compilation import Input, Outcome, compile_inputs, takes_inputs
-from compiler.cli.grid import Grid, required_of, run_grid
+from compiler.cli.grid import Grid, references_of, required_of, run_grid
 from compiler.edge.run_script import run_script
 from compiler.edge.world import Refused
 from compiler.edge.write_tree import check_apart, write_tree
@@ -113,7 +113,8 @@ def command(
 def _check_runnable(given: Input, outcome: Outcome, environment: str) -> None:
     if not isinstance(outcome.compiled, CompiledTask):
         raise click.UsageError(f"{given.shown} has no task to run: it names no `agent_repo`")
-    why = why_not_outside(environment, secrets=bool(required_of(outcome)))
+    secrets = bool(required_of(outcome) or references_of(outcome))
+    why = why_not_outside(environment, secrets=secrets)
     if why is not None:
         raise Refused(f"{outcome.name} cannot run in Harbor's environment `{environment}`: {why}")
 

@@ -146,13 +146,17 @@ def with_secrets(file: Path, argv: tuple[str, ...]) -> None:
     FILE is a compiled run/secrets.json. A variable that is set already is left as it is; the value
     of another comes from the program that ~/.mooring/secret-providers.yaml gives for its provider.
     """
+    # Click leaves the dashes behind the first argument where they are.
+    command = argv[1:] if argv[0] == "--" else argv
+    if not command:
+        raise click.UsageError("name the command to run behind `--`")
     environment = {**os.environb}
     for variable, value in _resolve(_read_references(file)):
         environment[variable.encode()] = value
     try:
-        os.execvpe(argv[0], argv, environment)
+        os.execvpe(command[0], command, environment)
     except OSError as error:
-        raise WorldError(f"cannot run {argv[0]}: {error.strerror}") from error
+        raise WorldError(f"cannot run {command[0]}: {error.strerror}") from error
 
 
 def _resolve(references: list[tuple[str, str, str]]) -> Iterator[tuple[str, bytes]]:

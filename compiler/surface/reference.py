@@ -17,9 +17,9 @@ _INTRODUCTION: Final = """\
 
 {description}
 
-A key belongs to mode A, to mode B, or to both. Without `agent_repo` a build has no task, and
-`name`, `description` and `params` alone mean something. Paths are relative to the build file.
-Values may hold parameters, `${{NAME}}`. An editor can check all this while you type: see
+A key belongs to mode A, to mode B, or to both. Without `agent_repo` a build has no task; it may
+still have `gateways`, or `tongs` with an `anvil`. Paths are relative to the build file. Values may
+hold parameters, `${{NAME}}`. An editor can check all this while you type: see
 `mooring schema --help`.
 """
 _PLAIN: Final = {

@@ -24,7 +24,9 @@ def main() -> int:
     script = Path(os.environ["FAKE_HARBOR"])
     told = json.loads(script.read_text("utf-8"))
     words = sys.argv[1:]
-    script.with_suffix(".words").write_text(json.dumps({"words": words, "cwd": os.getcwd()}))
+    secrets = {k: v for k, v in os.environ.items() if k.startswith("MOORING_SECRET_")}
+    called = {"words": words, "cwd": os.getcwd(), "secrets": secrets}
+    script.with_suffix(".words").write_text(json.dumps(called))
     config = YAML(typ="safe").load(Path(words[words.index("--config") + 1]))
     script.with_suffix(".config").write_text(json.dumps(config))
     folder = Path(words[words.index("--jobs-dir") + 1], words[words.index("--job-name") + 1])

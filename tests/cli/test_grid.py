@@ -213,6 +213,48 @@ def test_a_grid_needs_its_secrets(
     assert not script.with_suffix(".words").exists()
 
 
+def tong(reference: str) -> dict[str, Any]:
+    return {
+        "name": "vault",
+        "description": "Holds a key.",
+        "lifecycle": "session",
+        "image": "busybox:1.37",
+        "command": ["sleep", "infinity"],
+        "interface": {"kind": "port", "port": 1},
+        "readiness": {"mode": "none"},
+        "env": {"KEY": f"${{secret:pass:{reference}}}"},
+    }
+
+
+def test_the_tongs_secrets_reach_harbor_alone(
+    mooring: Mooring, fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = fake({})
+    (tmp_path / ".mooring").mkdir()
+    table = tmp_path / ".mooring/secret-providers.yaml"
+    table.write_text("default: [printf, '%s', 'got-{ref}']\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    builds = [
+        write_project(tmp_path / name, {"name": f"org/{name}", "tongs": [tong(reference)]})
+        for name, reference in (("one", "a/b"), ("two", "a/b"), ("other", "c/d"))
+    ]
+    words = ["run", *builds[:2], "-a", "x", "-o", tmp_path / "kept"]
+    ended = mooring(*words)
+    assert ended.code == 0, ended.err
+    called = json.loads(script.with_suffix(".words").read_text())
+    assert list(called["secrets"].values()) == ["got-a/b"]
+    kept = [path.read_text() for path in (tmp_path / "kept/run").iterdir()]
+    assert not any("got-" in text for text in kept)
+    ended = mooring("run", *builds, "-a", "x")
+    assert ended.code == 2
+    assert "want different secrets" in ended.err
+    table.write_text("default: ['false', '{ref}']\n")
+    monkeypatch.setenv("MOORING_JOB_NAME", "refused")
+    ended = mooring("run", *builds[:2], "-a", "x")
+    assert ended.code == 4
+    assert mooring("run", *builds[:2], "-a", "x", "-e", "daytona").code == 4
+
+
 @pytest.mark.parametrize(
     ("environment", "secrets", "code"),
     [
@@ -293,5 +335,6 @@ def test_an_interrupt_reaches_harbor_and_is_waited_for(
     assert wait.with_suffix(".interrupted").read_text() == str(int(passed_on))
     assert "Traceback" not in err
     assert out.startswith("task ")
-    assert json.loads((tmp_path / "j/job/grid.json").read_text())["problem"]
+    assert "mooring: interrupted\n" in err
+    assert json.loads((tmp_path / "j/job/grid.json").read_text())["problem"] == "interrupted"
     assert list(scratch.iterdir()) == []

@@ -18,6 +18,7 @@ from .readiness import Seen, judge
 from .start import TAIL, Job
 
 POLL = 0.2
+BUSY_POLL = 0.5
 # A container that is just being made can be removed once it is there; seconds that this may take.
 PATIENCE = 20.0
 
@@ -77,6 +78,7 @@ class BringUp:
     say: Callable[[str], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
     _waiting: list[str] = field(default_factory=list)
+    _starting: set[str] = field(default_factory=set)
     _awaited: dict[str, Awaited] = field(default_factory=dict)
     _ready: dict[str, float] = field(default_factory=dict)
     _probe: Probe | None = None
@@ -102,12 +104,23 @@ class BringUp:
         needs = {name: job.tong.depends_on for name, job in self.jobs.items()}
         for name in startable(self._waiting, needs, self._ready):
             self._waiting.remove(name)
+            self._starting.add(name)
             _in_thread(self._start, self.jobs[name])
-        if self._probe is None and self.open_probe is not None and self._needs_probe():
+        if self._probe is None and self.open_probe is not None and self._is_time_to_knock():
             self._probe = self.open_probe()
+            for awaited in self._awaited.values():
+                self._ask_probe(awaited.job)
 
-    def _needs_probe(self) -> bool:
-        return any(job.tong.readiness.mode is Mode.TCP for job in self.jobs.values())
+    def _is_time_to_knock(self) -> bool:
+        """An engine that starts many at once is busy, and the probe would hold them up; but one
+        that waits for another launch may take long, and those that run are to be asked."""
+        waited = (time.monotonic() - awaited.since for awaited in self._awaited.values())
+        return len(self._starting) <= 1 or max(waited, default=0) > BUSY_POLL
+
+    def _ask_probe(self, job: Job) -> None:
+        readiness = job.tong.readiness
+        if readiness.mode is Mode.TCP and self._probe is not None:
+            self._probe.ask(readiness.host, readiness.port)
 
     def _start(self, job: Job) -> None:
         try:
@@ -157,11 +170,11 @@ class BringUp:
         if event.error is not None:
             raise event.error
         job = self.jobs[event.name]
+        self._starting.discard(event.name)
         self._awaited[event.name] = Awaited(job, time.monotonic())
         readiness = job.tong.readiness
-        if readiness.mode is Mode.TCP and self._probe is not None:
-            self._probe.ask(readiness.host, readiness.port)
-        elif readiness.mode is Mode.TCP and self._can_knock:
+        self._ask_probe(job)
+        if readiness.mode is Mode.TCP and self.open_probe is None:
             self._give_up_probe("there is no image or no network to knock from")
         if readiness.mode is Mode.HEALTHCHECK and readiness.check:
             _in_thread(self._check, job)
@@ -185,7 +198,7 @@ class BringUp:
         news may have made one ready. More would cost what the starting ones need."""
         if not self._awaited or time.monotonic() < self._next_look:
             return
-        self._next_look = time.monotonic() + POLL
+        self._next_look = time.monotonic() + (POLL if len(self._starting) <= 1 else BUSY_POLL)
         found = self.engine.containers([each.job.container for each in self._awaited.values()])
         for name, awaited in list(self._awaited.items()):
             verdict = judge(awaited.job.tong.readiness, self._seen(awaited, found))
@@ -230,6 +243,8 @@ class BringUp:
         """A shared tong that is half made would be taken for a whole one by the next launch; those
         of the session go with it."""
         names = [job.container for job in jobs if job.tong.shared and job.made]
+        if not names:
+            return
         try:
             self.engine.remove(names)
         except LaunchError as error:

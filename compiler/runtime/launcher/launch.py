@@ -32,6 +32,9 @@ from .text import is_terminal
 LOCKS = "locks"
 APPROVALS = "approvals.json"
 LEAVE_SECONDS = 30.0
+# A teardown takes a few answers of the engine. One that takes so long can be interrupted: what is
+# left then is the next launch's to remove.
+TEARDOWN_SECONDS = 45.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,11 @@ class _Launch:
             approvals = Approvals(os.path.join(self.options.home, APPROVALS))
             prepare(self.engine, self.plan, self.names, vault, approvals, self.options.ask)
         events: SimpleQueue[Any] = SimpleQueue()
-        with signals.queued(lambda number: events.put(Signalled(number))), self._session():
+        patience = signals.Patience(TEARDOWN_SECONDS)
+        with (
+            signals.queued(lambda number: events.put(Signalled(number)), patience),
+            self._session(patience),
+        ):
             self._bring_up(vault, events).run()
             vault.forget()
             return run_anvil(self.engine, self.names.fill_all(anvil), events)
@@ -117,12 +124,13 @@ class _Launch:
             self._warn(sweep.remove_all(self.engine, left.containers, left.networks))
 
     @contextmanager
-    def _session(self) -> Iterator[None]:
+    def _session(self, patience: signals.Patience) -> Iterator[None]:
         """The networks, and at the end all that bears the session's name."""
         try:
             self._make_networks()
             yield
         finally:
+            patience.begin()
             self._leave()
             self._warn(sweep.remove_session(self.engine, self.names.session))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,14 +22,38 @@ def raising() -> Iterator[None]:
         yield
 
 
+class Patience:
+    """How long signals interrupt nothing: for ever, or, once `begin` was called, so many seconds.
+    After these something hangs, and whoever sends a signal knows better."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._limit = math.inf
+
+    def begin(self) -> None:
+        """From now on."""
+        self._limit = time.monotonic() + self._seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the seconds have passed."""
+        return time.monotonic() > self._limit
+
+
 @contextmanager
-def queued(put: Callable[[int], None]) -> Iterator[None]:
+def queued(put: Callable[[int], None], patience: Patience) -> Iterator[None]:
     """While there is something to undo: a signal is handed to `put`, and interrupts nothing.
 
     `put` is called between two instructions of the main thread, and must not take a lock that
     the main thread could hold.
     """
-    with _handling(lambda number, _: put(number)):
+
+    def take(number: int, _: FrameType | None) -> None:
+        if patience.is_over:
+            raise Stopped(number)
+        put(number)
+
+    with _handling(take):
         yield
 
 

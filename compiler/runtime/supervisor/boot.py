@@ -83,6 +83,7 @@ def _bring_up(plan: Plan, argv: list[str]) -> list[str] | None:
         say(f"no gateways: {plan.home} is supervised by {home_holder(plan.home)}")
         _log(plan, [f"action=none reason=home-held-by-another host={os.uname().nodename}"])
         return asked_gateways(plan, argv, {})
+    profiles.sweep_trash(plan)
     actions, asked = decide(plan, argv)
     done, failed = apply(plan, actions)
     _log(plan, [line_of(each) for each in done])

@@ -42,7 +42,10 @@ def main(words: list[str]) -> int:
         return 0
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except (CannotBoot, NoUser, Stuck, s6.NotSupervised, s6.Foreign, OSError) as error:
+    except OSError as error:
+        _give_up_output()
+        return _complain(str(error), "", WORLD)
+    except (CannotBoot, NoUser, Stuck, s6.NotSupervised, s6.Foreign) as error:
         return _complain(str(error), "", WORLD)
     except PlanError as error:
         return _complain(f"{plan_path()}: {error}", "", USAGE)

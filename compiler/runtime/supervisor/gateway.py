@@ -12,6 +12,7 @@ from . import profiles, s6
 from .errors import CommandError, GaveUp, TookTooLong
 from .logs import tail_log
 from .manager import commands_lock, ensure_slot
+from .pace import pause_after
 from .places import profile_folder, slot_folder
 from .plan import Plan
 from .profile_lock import end_gateway
@@ -34,8 +35,8 @@ class Begun:
 
     name: str
     stamp: bytes
-    pid: int = 0
-    told_at: float = 0.0
+    pid: int
+    told_at: float
 
 
 def begin_start(plan: Plan, name: str) -> Begun:
@@ -44,13 +45,15 @@ def begin_start(plan: Plan, name: str) -> Begun:
         slot = ensure_slot(plan, name)
         _record(plan, name, True, "gateway start")
         before = s6.read_status(slot)
-        if before.up and before.wanted and not before.ready and read_tally(slot).delay:
+        if before.up and before.wanted and not before.ready and read_tally(slot).waiting:
             # It waits out its back-off, and the operator does not want to.
             return _replace(slot, name, before)
         if not before.up:
             _forget_deaths(slot)
         s6.command(slot, "U")
-        return Begun(name, before.stamp)
+        # One that is on its way down is not the one that is asked for.
+        gone = 0 if before.wanted else before.pid
+        return Begun(name, before.stamp, gone, time.monotonic())
 
 
 def begin_restart(plan: Plan, name: str) -> Begun:
@@ -93,8 +96,8 @@ def await_ready(plan: Plan, begun: Begun, seconds: float, tell: Callable[[str], 
     deaths on the way.
     """
     slot = slot_folder(plan, begun.name)
-    end = time.monotonic() + seconds
-    told, pause, killed = begun.stamp, 0.002, False
+    since = time.monotonic()
+    told, killed = begun.stamp, False
     while True:
         status = _status_or_none(slot)
         if status is not None:
@@ -109,10 +112,10 @@ def await_ready(plan: Plan, begun: Begun, seconds: float, tell: Callable[[str], 
                 # s6 has a deadline for stopping, and none for restarting.
                 s6.command(slot, "k")
                 killed = True
-        if time.monotonic() >= end:
+        waited = time.monotonic() - since
+        if waited >= seconds:
             raise _too_long(plan, begun.name, seconds)
-        time.sleep(pause)
-        pause = min(pause * 1.2, 0.05)
+        time.sleep(pause_after(waited))
 
 
 def _is_due(plan: Plan, begun: Begun) -> bool:

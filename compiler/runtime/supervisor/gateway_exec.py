@@ -6,19 +6,27 @@ Part of what s6 runs at each start: imports little.
 from __future__ import annotations
 
 import os
-import signal
 import time
-from typing import NoReturn
 
 from .listening import is_listening
+from .pace import pause_after
 from .profile_lock import open_lock, take_over
 from .slot_spec import Spec, make_environment, original_environment
 from .tally import FATAL_CODE
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from typing import NoReturn
+else:
+    # The same without its enumerations and with what `typing` costs saved: half of a start.
+    try:
+        import _signal as signal
+    except ImportError:
+        import signal
+
 EXIT_RECORD = ".mooring/exit.json"
 _RETRY_CODE = 1
-# Seconds between two looks at the port: at first often, for a start is waited for.
-_FIRST_LOOK, _LAST_LOOK = 0.002, 0.1
 
 
 class Unable(Exception):
@@ -104,11 +112,10 @@ def _watch(spec: Spec, gateway: int) -> None:
     The gateway leads this process's group, so that its number cannot become another's meanwhile.
     """
     _drop_all_but(spec.fd)
-    pause = _FIRST_LOOK
+    begun = time.monotonic()
     while not is_listening(spec.port):
         os.kill(gateway, 0)
-        time.sleep(pause)
-        pause = min(pause * 1.3, _LAST_LOOK)
+        time.sleep(pause_after(time.monotonic() - begun))
     os.write(spec.fd, b"\n")
 
 

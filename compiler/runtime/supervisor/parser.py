@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, Callable, NoReturn
+from typing import Any, Callable, NoReturn, TypeVar
 
 from . import act
 from .errors import USAGE
@@ -19,6 +19,9 @@ EPILOG = """examples:
 """
 # Seconds that a start waits. A crash loop ends sooner by itself.
 START_SECONDS = 120.0
+
+
+Number = TypeVar("Number", int, float)
 
 
 class Parser(argparse.ArgumentParser):
@@ -120,14 +123,19 @@ def _add_all(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 86400:
-        raise ValueError
-    return value
+    return _between(text, float, 0.001, 86400)
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 100000:
-        raise ValueError
+    return _between(text, int, 0, 100000)
+
+
+def _between(text: str, read: Callable[[str], Number], low: float, high: float) -> Number:
+    problem = argparse.ArgumentTypeError(f"expected a number from {low:g} to {high:g}")
+    try:
+        value = read(text)
+    except ValueError as error:
+        raise problem from error
+    if not low <= value <= high:
+        raise problem
     return value

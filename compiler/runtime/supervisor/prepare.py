@@ -37,7 +37,8 @@ def _make_scandir(path: str, owner: Owner) -> None:
     os.makedirs(path, exist_ok=True)
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        # In this order: without CAP_FOWNER only its owner may change a mode.
+        # Without CAP_FOWNER only its owner may change a mode.
+        os.fchown(folder, os.geteuid(), -1)
         os.fchmod(folder, 0o755)
         os.fchown(folder, owner.uid, owner.gid)
     finally:

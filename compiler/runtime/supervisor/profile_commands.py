@@ -98,14 +98,6 @@ def _remove_data(plan: Plan, name: str, keep_data: bool) -> None:
         raise CommandError(f"{name}: deleted, but some of its files could not be removed", hint)
 
 
-def sweep_trash(plan: Plan) -> None:
-    """What an interrupted removal left."""
-    folder = f"{plan.home}/{PROFILES}"
-    for name in os.listdir(folder):
-        if name.startswith(TRASH):
-            shutil.rmtree(f"{folder}/{name}", ignore_errors=True)
-
-
 def list_all(plan: Plan) -> list[dict[str, Any]]:
     """Each profile with its port and whether it is wanted."""
     return [_row(plan, name) for name in profiles.list_profiles(plan)]

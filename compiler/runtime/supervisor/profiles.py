@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import stat
 from dataclasses import dataclass
 from typing import Any
 
 from .files import Unusable, encode_object, read_object, read_small, write_whole
 from .names import ROOT_PROFILE, is_profile_name
-from .places import DELETED, OWN, PROFILES, STALE, own_file, profile_folder
+from .places import DELETED, OWN, PROFILES, STALE, TRASH, own_file, profile_folder
 from .plan import Plan
 from .wish import NO_WISH, Wish, read_wish
 
@@ -138,6 +140,15 @@ def read_last_exit(folder: str) -> LastExit:
 
 def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def sweep_trash(plan: Plan) -> None:
+    """What a removal that was interrupted left below profiles/."""
+    folder = f"{plan.home}/{PROFILES}"
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if name.startswith(TRASH):
+                shutil.rmtree(f"{folder}/{name}", ignore_errors=True)
 
 
 def make_own_folder(folder: str) -> None:

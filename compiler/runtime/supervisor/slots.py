@@ -18,6 +18,7 @@ from typing import Callable
 from . import s6
 from .holders import end_holders
 from .names import MAIN_SLOT, slot_name
+from .pace import pause_after
 from .places import log_folder, profile_folder, slot_folder
 from .plan import Plan
 from .shutdown import end_pipe_holders
@@ -28,6 +29,7 @@ from .status import FILE as STATUS_FILE
 from .tally import Tally, write_tally
 
 SCRIPTS = f"{os.path.dirname(os.path.realpath(__file__))}/scripts"
+PLACEHOLDER = re.compile(r"\{(profile|port|home)\}")
 # Milliseconds that s6-supervise gives `finish`, which may start slowly on a busy machine.
 FINISH_MILLISECONDS = 10000
 # Seconds that s6 may take to take a slot up, and to let go of one.
@@ -71,8 +73,7 @@ def fill_argv(plan: Plan, name: str, port: int) -> list[str]:
 
 def fill_word(word: str, values: dict[str, str]) -> str:
     """The word with its placeholders replaced, each once; other braces stay."""
-    pattern = "|".join(re.escape("{" + key + "}") for key in values)
-    return re.sub(pattern, lambda found: values[found[0][1:-1]], word)
+    return PLACEHOLDER.sub(lambda found: values[found[1]], word)
 
 
 def own_variables(plan: Plan) -> dict[str, str]:
@@ -214,12 +215,11 @@ def free_log(folder: str) -> None:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
-    """Looks often at first, then less so; answers whether it came true."""
-    end = time.monotonic() + seconds
-    pause = 0.001
+    """Answers whether it came true in that time."""
+    begun = time.monotonic()
     while not condition():
-        if time.monotonic() >= end:
+        waited = time.monotonic() - begun
+        if waited >= seconds:
             return condition()
-        time.sleep(pause)
-        pause = min(pause * 1.3, 0.05)
+        time.sleep(pause_after(waited))
     return True

@@ -79,8 +79,7 @@ def _state(slot: str, status: Status | None, wanted: bool) -> str:
 def _coming_or_going(slot: str, status: Status) -> str:
     if not status.wanted:
         return STOPPING
-    tally = read_tally(slot)
-    return WAITING if tally.delay and not tally.started else STARTING
+    return WAITING if read_tally(slot).waiting else STARTING
 
 
 def _last_exit(last: profiles.LastExit, status: Status | None) -> str:

@@ -41,6 +41,11 @@ class Tally:
         self.started = started
         self.deaths: list[float] = []
 
+    @property
+    def waiting(self) -> bool:
+        """Between a death and the next try."""
+        return self.delay > 0 and not self.started
+
     def encode(self) -> bytes:
         """As many bytes as ever."""
         numbers = [self.delay, float(self.group), self.started, *self.deaths[-DEATHS:]]

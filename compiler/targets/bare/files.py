@@ -9,18 +9,17 @@ from compiler.targets.bare.topology import render_bare_topology
 from compiler.targets.compose.lower import lower_compose
 from compiler.targets.compose.render import render_compose
 from compiler.targets.gateways.files import render_gateways
-from compiler.targets.launch.files import render_launch
+from compiler.targets.launch.build import render_build_launch
 from compiler.targets.payload import copy_runtime
 
 
 def render_bare(inputs: BareInputs, plan: Plan) -> dict[str, File]:
     """The Compose file, what its images are built from, and a picture; without the manifest."""
-    build = inputs.build
     return {
         "TOPOLOGY.md": make_file(render_bare_topology(inputs, plan)),
         "environment/docker-compose.yaml": make_file(render_compose(lower_compose(plan))),
         **_render_gateways(inputs),
-        **render_launch(build.name, inputs.tongs, build.sidecars.anvil),
+        **render_build_launch(inputs),
     }
 
 

@@ -31,7 +31,7 @@ class _Copy:
 def render_gateways(gateways: Gateways, installed: tuple[InstalledFiles, ...]) -> dict[str, File]:
     """The Dockerfile, the plan, and the user's files."""
     files = {
-        f"{FOLDER}/Dockerfile": make_file(_render_dockerfile(gateways, installed)),
+        f"{FOLDER}/Dockerfile": make_file(render_dockerfile(gateways, installed)),
         f"{FOLDER}/Dockerfile.dockerignore": make_file(
             render_ignore(contracts.GATEWAYS, "runtime/__init__.py", "runtime/supervisor")
         ),
@@ -44,7 +44,8 @@ def render_gateways(gateways: Gateways, installed: tuple[InstalledFiles, ...]) -
     return files
 
 
-def _render_dockerfile(gateways: Gateways, installed: tuple[InstalledFiles, ...]) -> str:
+def render_dockerfile(gateways: Gateways, installed: tuple[InstalledFiles, ...]) -> str:
+    """The image of the gateways; its context is ``environment/``."""
     return render_template(
         "docker/gateways.Dockerfile.j2",
         image=gateways.image,

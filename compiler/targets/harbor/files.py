@@ -43,7 +43,7 @@ from compiler.targets.harbor.scripts import (
 from compiler.targets.harbor.task_toml import lower_task_config, render_task_config
 from compiler.targets.harbor.topology import render_topology
 from compiler.targets.json_text import render_json
-from compiler.targets.launch.files import render_launch
+from compiler.targets.launch.build import render_build_launch
 from compiler.targets.payload import copy_runtime
 
 
@@ -63,7 +63,7 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         **_render_runner(project),
         **copy_runtime(),
         **_render_gateways(project),
-        **render_launch(project.build.name, project.inputs.tongs, project.build.sidecars.anvil),
+        **render_build_launch(project.inputs),
         "tests/test.sh": make_program(render_test_script()),
         "solution/solve.sh": make_program(render_solve_script(project)),
         "run/harbor.sh": make_program(render_harbor_script(project)),

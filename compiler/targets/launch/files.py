@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from compiler.ir.launch_plan import Hole, LaunchPlan, Word
@@ -19,11 +19,19 @@ from compiler.targets.launch.script import render_script
 FOLDER = "launch"
 
 
-def render_launch(name: str, tongs: Sequence[Tong], anvil: AnvilSettings | None) -> dict[str, File]:
-    """The script, its plan and the files that the anvil mounts; nothing without an anvil."""
+def render_launch(
+    name: str,
+    tongs: Sequence[Tong],
+    anvil: AnvilSettings | None,
+    variables: Mapping[str, str] | None = None,
+) -> dict[str, File]:
+    """The script, its plan and the files that the anvil mounts; nothing without an anvil.
+
+    ``variables`` are what the anvil is told beside what each tong offers.
+    """
     if anvil is None:
         return {}
-    plan = plan_launch(name, tongs, anvil)
+    plan = plan_launch(name, tongs, anvil, variables or {})
     return {
         f"{FOLDER}/launch.sh": make_program(render_script(plan)),
         f"{FOLDER}/plan.json": make_file(render_json(lower_launch_plan(plan))),
@@ -56,12 +64,14 @@ def plan_command(
         ) from error
 
 
-def plan_launch(name: str, tongs: Sequence[Tong], anvil: AnvilSettings) -> LaunchPlan:
+def plan_launch(
+    name: str, tongs: Sequence[Tong], anvil: AnvilSettings, variables: Mapping[str, str]
+) -> LaunchPlan:
     """The launch of a build's own anvil."""
-    return lower_launch(name, tongs, anvil_settings(anvil))
+    return lower_launch(name, tongs, anvil_settings(anvil, variables))
 
 
-def anvil_settings(anvil: AnvilSettings) -> LaunchSettings:
+def anvil_settings(anvil: AnvilSettings, variables: Mapping[str, str]) -> LaunchSettings:
     """The `docker run` command of a build's anvil: in the workspace, on the terminal if any."""
     network = () if anvil.network is None else ("--network", anvil.network)
     mounted: Word = (Hole.WORKSPACE, f":{anvil.workspace}")
@@ -69,6 +79,7 @@ def anvil_settings(anvil: AnvilSettings) -> LaunchSettings:
         *("docker", "run", "--rm", "-i", Hole.TERMINAL),
         *("-v", mounted, "-w", anvil.workspace),
         *network,
+        *(word for name, value in variables.items() for word in ("-e", f"{name}={value}")),
         *(anvil.image, *(anvil.argv or ())),
     )
     return LaunchSettings(argv=argv, harness=anvil.harness, prefix=anvil.prefix)

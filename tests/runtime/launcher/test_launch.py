@@ -17,6 +17,7 @@ from compiler.runtime.launcher.decide import NAME_LABEL, OWNER_LABEL, SESSION_LA
 from compiler.runtime.launcher.engine import Container, Network
 from compiler.runtime.launcher.errors import LaunchError
 from compiler.runtime.launcher.launch import Options
+from compiler.runtime.launcher.lock import Lock
 from compiler.runtime.launcher.owner import own_place
 from compiler.runtime.launcher.providers import decode_providers
 from compiler.runtime.launcher.read_plan import decode_plan
@@ -45,6 +46,7 @@ class House:
     engine: FakeEngine = field(default_factory=FakeEngine)
     said: list[str] = field(default_factory=list)
     ask: Callable[[Sequence[str]], bool] | None = None
+    say: Callable[[str], None] | None = None
 
     def launch(self, tongs: Sequence[Json], **other: Any) -> int:
         image = other.pop("probe_image", IMAGE)
@@ -56,7 +58,7 @@ class House:
             providers=decode_providers(TABLE, "table"),
             secret_seconds=20,
             ask=self.ask,
-            say=self.said.append,
+            say=self.say or self.said.append,
         )
         return run_launch(self.engine, plan, options)
 
@@ -252,6 +254,24 @@ def test_without_a_probe_a_container_that_runs_is_ready(
     assert len(house.calls("converse")) == asked
 
 
+def test_a_port_is_tried_while_others_wait_for_another_launch(house: House) -> None:
+    """That launch holds their locks, and is through only once the tong with the port is ready."""
+    locks = [Lock(str(house.home / "locks"), f"tong-{name}") for name in ("a", "b")]
+    assert all(lock.acquire(lambda: False, lambda: None) for lock in locks)
+    house.engine.open_ports.add("web 80")
+
+    def say(line: str) -> None:
+        house.said.append(line)
+        if line.startswith("tong web: ready"):
+            for lock in locks:
+                lock.release()
+
+    house.say = say
+    web = make_tong("web", IMAGE, [], readiness=tcp("web", 80, seconds=30))
+    assert house.launch([shared("a"), shared("b"), web]) == 0
+    assert next(line for line in house.said if "ready after" in line).startswith("tong web:")
+
+
 def test_the_second_probe_needs_no_shell(house: House) -> None:
     house.engine.tools, house.engine.open_ports = ["", "python3"], {"a 80"}
     assert house.launch([make_tong("a", IMAGE, [], readiness=tcp("a", 80))]) == 0
@@ -332,6 +352,21 @@ def test_a_second_signal_does_not_stop_the_teardown(house: House) -> None:
     assert house.launch([tong, shared()]) == 143
     assert set(engine.there) == {"tong-db"}
     assert set(engine.networks) == {"mooring-tongs"}
+
+
+def test_a_teardown_that_hangs_can_be_interrupted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compiler.runtime.launcher.launch.TEARDOWN_SECONDS", 0.2)
+
+    def remove(names: Sequence[str]) -> None:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        time.sleep(60)
+
+    house.engine.remove = remove  # type: ignore[method-assign]
+    began = time.monotonic()
+    assert house.launch([make_tong("a", IMAGE, [])]) == 143
+    assert time.monotonic() - began < 50
 
 
 def test_a_signal_while_secrets_are_delivered(house: House) -> None:

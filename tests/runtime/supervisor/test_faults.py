@@ -103,6 +103,21 @@ def test_a_gateway_that_waits_for_its_next_try_starts_and_stops_at_once(user_tre
     assert tree.status("coder")["state"] == "stopped"
 
 
+def test_a_start_while_it_stops_is_a_start(user_tree: Tree) -> None:
+    tree = user_tree
+    tree.boot()
+    tree.make_profile("coder", drain=1.5)
+    tree.ok("gateway", "start", "-p", "coder")
+    before = tree.status("coder")["pid"]
+    subprocess.run(["s6-svc", "-d", str(tree.scandir / "gateway-coder")], check=True)
+    tree.wait_state("coder", "stopping")
+    tree.ok("gateway", "start", "-p", "coder")
+    after = tree.status("coder")
+    assert (after["state"], after["wanted"]) == ("running", True)
+    assert after["pid"] != before
+    assert tree.starts("coder") == 2
+
+
 def test_a_gateway_that_is_deaf_is_killed(user_tree: Tree) -> None:
     tree = user_tree
     tree.boot()

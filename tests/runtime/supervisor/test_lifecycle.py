@@ -208,7 +208,7 @@ def test_everything_runs_as_the_service_user(root_tree: Tree) -> None:
 
 def test_the_containers_command_runs_beside_and_its_code_is_the_containers(tree: Tree) -> None:
     tree.write_plan(profiles=[declare("coder", PORTS + 5, start=True)])
-    for command, code in (("sleep 1; exit 7", 7), ("kill -9 $$", 137), ("exit 0", 0)):
+    for command, code in (("sleep 1; exit 7", 7), ("kill -9 $$", 137)):
         process = tree.boot("sh", "-c", command, "with 'quotes' \"and\" spaces")
         assert process.wait(20) == code, tree.said()
     assert tree.boot("/no/such/program").wait(20) == 127
@@ -234,3 +234,18 @@ def test_a_dry_run_says_and_does_nothing(tree: Tree) -> None:
     assert "PlaceSlot(name='coder'" in tree.said()
     assert sorted(tree.home.rglob("*")) == before
     assert list(tree.scandir.iterdir()) == []
+
+
+def test_more_slots_than_s6_has_room_for_by_itself(user_tree: Tree) -> None:
+    tree = user_tree
+    tree.write_plan(ports={"first": PORTS, "last": PORTS + 699})
+    for index in range(520):
+        (tree.home / "profiles" / f"p{index}").mkdir(parents=True)
+        (tree.home / "profiles" / f"p{index}" / "SOUL.md").touch()
+    for path in (tree.home / "profiles").rglob("*"):
+        tree.give(path)
+    tree.give(tree.home / "profiles")
+    tree.boot()
+    tree.wait_for(lambda: set(tree.states().values()) == {"stopped"}, 120)
+    tree.ok("gateway", "start", "-p", "p519")
+    tree.shut_down(60)

@@ -41,6 +41,7 @@ class Tree:
     """One container's worth of processes and folders, which outlive a restart."""
 
     folder: Path
+    run_folder: Path
     as_root: bool
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     output: list[Path] = field(default_factory=list)
@@ -51,7 +52,7 @@ class Tree:
 
     @property
     def scandir(self) -> Path:
-        return self.folder / "run" / "service"
+        return self.run_folder / "service"
 
     @property
     def plan_file(self) -> Path:
@@ -230,7 +231,10 @@ def open_tree(*, as_root: bool, **changes: Any) -> Iterator[Tree]:
     """Folders and a plan, not booted yet."""
     folder = Path(tempfile.mkdtemp(prefix="mooring-tree-", dir="/var/tmp"))
     folder.chmod(0o755)
-    tree = Tree(folder=folder, as_root=as_root)
+    # As in a container: a file system in memory, from which nothing may be executed.
+    run_folder = Path(tempfile.mkdtemp(prefix="mooring-tree-", dir="/dev/shm"))
+    run_folder.chmod(0o755)
+    tree = Tree(folder=folder, run_folder=run_folder, as_root=as_root)
     runtime = folder / "runtime"
     shutil.copytree(SUPERVISOR, runtime / "supervisor", ignore=shutil.ignore_patterns("*.pyc"))
     (runtime / "__init__.py").touch()
@@ -239,7 +243,7 @@ def open_tree(*, as_root: bool, **changes: Any) -> Iterator[Tree]:
     shutil.copy(GATEWAY, folder / "gateway.py")
     subprocess.run([PYTHON, "-m", "compileall", "-q", str(runtime)], check=True)
     tree.home.mkdir()
-    tree.scandir.mkdir(parents=True)
+    tree.scandir.mkdir()
     if not as_root:
         tree.give(tree.home)
         tree.give(tree.scandir)
@@ -248,4 +252,5 @@ def open_tree(*, as_root: bool, **changes: Any) -> Iterator[Tree]:
         yield tree
     finally:
         tree.end()
+        shutil.rmtree(run_folder)
         shutil.rmtree(folder)
