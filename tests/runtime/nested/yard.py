@@ -213,7 +213,7 @@ def _evaluator_plan(root: Path, slots: int) -> Json:
         **plan,
         "mode": "B",
         "harbor": dict(SETTINGS),
-        "timeout": 100,
+        "timeout": 300,
         "max_concurrency": slots,
         "secrets": [],
     }
