@@ -117,6 +117,7 @@ BASELINE_TIME: Final = 946684800  # 2000-01-01T00:00:00Z, seconds
 BASELINE_MESSAGE: Final = "Baseline\n"
 
 PLAN_VERSION: Final = 1
+BASELINE_TAR: Final = "environment/baseline.tar"
 MANIFEST_NAME: Final = "mooring.manifest.json"
 
 # Kernel capabilities that the runner's daemon keeps: it takes and gives up sample users, ends

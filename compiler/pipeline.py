@@ -25,7 +25,7 @@ from compiler.surface.build_file import TongDocument
 from compiler.surface.decode import decode_build
 from compiler.targets.bare.files import render_bare
 from compiler.targets.harbor.files import render_task
-from compiler.targets.harbor.instruction_check import check_instruction_template
+from compiler.targets.rendered_checks import check_rendered
 
 type Found = tuple[Diagnostic, ...]
 
@@ -74,7 +74,7 @@ def sidecars(
 
 def judge(inputs: Inputs) -> Found:
     """What there is to say about the build with its inputs."""
-    return (*check_inputs(inputs), *check_instruction_template(inputs))
+    return (*check_inputs(inputs), *check_rendered(inputs))
 
 
 def plan(inputs: Inputs) -> tuple[Project, TaskPlan, Found]:

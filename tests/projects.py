@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 
 from compiler import pipeline
 from compiler.diagnostics.diagnostic import Diagnostic, has_errors
+from compiler.edge.archive import Tars
 from compiler.edge.read_project import read_inputs
 from compiler.ir.build import Bare, Build, ModeA
 from compiler.ir.project import Project
@@ -145,7 +146,7 @@ def read(
     if build is None:
         return None, found
     assert not isinstance(build, Bare)
-    inputs, problems = read_inputs(build, build_file.parent, spool)
+    inputs, problems = read_inputs(build, build_file.parent, Tars(spool=spool))
     found = (*found, *problems, *pipeline.judge(inputs))
     if has_errors(found):
         return None, found

@@ -17,7 +17,7 @@ def check_read_only_paths(inputs: Inputs) -> Iterator[Diagnostic]:
 
 def _check(inputs: Inputs) -> Iterator[Diagnostic]:
     build = inputs.build
-    if inputs.baseline is None:
+    if inputs.baseline is None or not build.seed.read_only:
         return
     files = [entry.path.decode("utf-8", "replace") for entry in inputs.baseline.entries]
     known = {name for path in files for name in _with_folders(path)}

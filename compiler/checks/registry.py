@@ -35,6 +35,7 @@ from compiler.checks.targets import check_targets
 from compiler.checks.task_source import check_task_source
 from compiler.checks.timeouts import check_timeouts
 from compiler.checks.trust_boundary import check_trust_boundary
+from compiler.checks.verifier_timeout import check_verifier_timeout
 from compiler.diagnostics.diagnostic import Diagnostic
 from compiler.ir.build import Bare, Build, ModeA, ModeB, Task
 from compiler.ir.project import Inputs
@@ -85,7 +86,10 @@ TONG_CHECKS: Final[tuple[Callable[[Build, Sequence[Tong], Collection[str]], Foun
     check_sidecars,
 )
 
-PLAN_CHECKS: Final[tuple[Callable[[Build, Plan], Found], ...]] = (check_trust_boundary,)
+PLAN_CHECKS: Final[tuple[Callable[[Build, Plan], Found], ...]] = (
+    check_trust_boundary,
+    check_verifier_timeout,
+)
 
 
 def check_bare(build: Bare) -> tuple[Diagnostic, ...]:

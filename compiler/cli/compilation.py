@@ -7,15 +7,15 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
-from compiler import pipeline
+from compiler import contracts, pipeline
 from compiler.cli.progress import show_writes
 from compiler.cli.sources import list_sources
 from compiler.diagnostics.diagnostic import Diagnostic, Severity, has_errors, ordered
-from compiler.edge.archive import open_spool
+from compiler.edge.archive import NO_TARS, Tars, keep_spool, open_former
 from compiler.edge.read_project import read_bare_inputs, read_build_file, read_inputs
 from compiler.edge.read_tongs import read_tongs
 from compiler.ir.build import Bare, Build, ModeA, ModeB
@@ -121,13 +121,13 @@ def _parse_param(text: str) -> tuple[str, str]:
 class Outcome:
     """A compilation without errors; ``compiled`` is None where there is nothing to write.
 
-    ``spool`` is here to stay open as long as the files may be read.
+    ``tars`` are here to stay open as long as the files may be read.
     """
 
     name: str
     compiled: Compiled | None
     sources: dict[str, Path]
-    spool: IO[bytes] | None = None
+    tars: Tars = NO_TARS
 
     @property
     def files(self) -> FileSet:
@@ -137,21 +137,27 @@ class Outcome:
 
 def compile_input(
     given: Input,
+    *,
     keep: Path | None = None,
+    former: Path | None = None,
     look: Callable[[FileSet], Iterable[Diagnostic]] | None = None,
 ) -> Outcome:
     """The compilation; on errors everything is printed and the command ends with code 2.
 
     With ``keep``, a folder or one to be, the files can be written: what is too large for memory is
-    kept on its disk meanwhile. ``look`` may have more to say about the files: all is printed once.
+    kept on its disk meanwhile. ``former`` is the folder that an earlier run wrote, from which what
+    is still right need not be made again. ``look`` may have more to say about the files: all is
+    printed once.
     """
-    (outcome,) = compile_inputs((given,), keep, look)
+    (outcome,) = compile_inputs((given,), keep=keep, former=former, look=look)
     return outcome
 
 
 def compile_inputs(
     several: Sequence[Input],
+    *,
     keep: Path | None = None,
+    former: Path | None = None,
     look: Callable[[FileSet], Iterable[Diagnostic]] | None = None,
 ) -> list[Outcome]:
     """The same for several build files, with all that is wrong with any of them."""
@@ -159,7 +165,7 @@ def compile_inputs(
     found: list[Diagnostic] = []
     texts: dict[str, str] = {}
     for given in several:
-        read = _Reading(given=given, spool=_open_spool(keep, given))
+        read = _Reading(given=given, tars=_open_tars(given, keep, former))
         outcome = read.run()
         if outcome is not None and look is not None:
             read.found.extend(look(outcome.files))
@@ -173,11 +179,15 @@ def compile_inputs(
     return complete
 
 
-def _open_spool(keep: Path | None, given: Input) -> IO[bytes] | None:
-    if keep is None:
-        return None
-    kept = click.get_current_context().with_resource(open_spool(keep))
-    return show_writes(kept, quiet=given.quiet)
+def _open_tars(given: Input, keep: Path | None, former: Path | None) -> Tars:
+    """They are closed when the command ends."""
+    context = click.get_current_context()
+    spool = None if keep is None else context.with_resource(keep_spool(keep))
+    old = None if former is None else open_former(former / contracts.BASELINE_TAR)
+    return Tars(
+        spool=None if spool is None else show_writes(spool, quiet=given.quiet),
+        former=None if old is None else context.with_resource(old),
+    )
 
 
 @dataclass
@@ -185,7 +195,7 @@ class _Reading:
     """One walk from the file to the plan, collecting what there is to say on the way."""
 
     given: Input
-    spool: IO[bytes] | None
+    tars: Tars
     found: list[Diagnostic] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -235,7 +245,7 @@ class _Reading:
     def _compile(
         self, build: ModeA | ModeB, tongs: tuple[Tong, ...], sources: dict[str, Path]
     ) -> Outcome | None:
-        read, problems = read_inputs(build, self.given.path.parent, self.spool)
+        read, problems = read_inputs(build, self.given.path.parent, self.tars)
         inputs = replace(read, tongs=tongs)
         self.found.extend((*problems, *pipeline.judge(inputs)))
         if has_errors(self.found):
@@ -245,7 +255,7 @@ class _Reading:
         if has_errors(self.found):
             return None
         compiled = pipeline.emit(project, plan)
-        return Outcome(name=build.name, compiled=compiled, sources=sources, spool=self.spool)
+        return Outcome(name=build.name, compiled=compiled, sources=sources, tars=self.tars)
 
 
 def show_diagnostics(found: Iterable[Diagnostic], texts: dict[str, str], given: Input) -> None:

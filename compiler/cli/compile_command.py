@@ -35,6 +35,7 @@ def command(given: Input, output: str, check: bool, force: bool) -> None:
     outcome = compile_input(
         given,
         keep=None if check else destination,
+        former=destination,
         look=lambda files: find_ignored(given.shown, files, destination),
     )
     check_apart(destination, outcome.sources)
@@ -42,6 +43,7 @@ def command(given: Input, output: str, check: bool, force: bool) -> None:
     if check:
         show_drift(name, files, destination, whole=False)
         return
-    write_tree(name, files, destination, force=force)
+    written = write_tree(name, files, destination, force=force)
     if not given.quiet:
-        click.echo(f"{output}: {len(files) + 1} files", err=True)
+        what = f"{len(files) + 1} files" if written else "nothing changed"
+        click.echo(f"{output}: {what}", err=True)

@@ -18,5 +18,5 @@ def command(given: Input, output: str) -> None:
 
     Exit code 0: nothing, 1: something.
     """
-    outcome = compile_input(given)
+    outcome = compile_input(given, former=Path(output))
     show_drift(outcome.name, outcome.files, Path(output), whole=True)

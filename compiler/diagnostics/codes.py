@@ -100,6 +100,14 @@ CODES: Final[dict[str, Code]] = {
         "name the agent's repository with `agent_repo`, or remove the other keys",
     ),
     "MOR128": _warning("`{key}` has no effect: {why}", "remove it"),
+    "MOR130": _warning(
+        "`verifier_timeout` gives finalising {given} s, and it may need {needed} s",
+        "leave it out: {needed} s follow from {why}",
+    ),
+    "MOR131": _error(
+        "this makes a line of {size} bytes in a Dockerfile, which may have {most}",
+        "split it, or put the words into a file of the agent's repository",
+    ),
     # What the keys mean together.
     "MOR200": _error("there is no split `{split}`", "{hint}"),
     "MOR201": _error(

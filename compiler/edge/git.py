@@ -6,10 +6,12 @@ count here, and importing it takes longer than a whole compilation.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,9 +46,14 @@ _OPTIONS = (
 )
 
 
+# So that git and its reader seldom wait for each other.
+_PIPE_BYTES = 1024 * 1024
 _OID = re.compile(r"[0-9a-f]{40,64}\Z")
 # What runs a program of the repository's when git compares a file with the index.
 _FILTERS = r"^filter\..*\.(clean|process|required)$"
+
+
+_UNREAD = b"could not open directory"
 
 
 class GitFailed(WorldError):
@@ -253,6 +260,10 @@ def _listed(args: Sequence[str | bytes]) -> list[bytes]:
     done = _run(args)
     if done.returncode:
         raise GitFailed(f"git ls-files failed: {done.stderr.decode(errors='replace').strip()}")
+    # Git says no more of a folder that it cannot read, and ends well.
+    unread = next((line for line in done.stderr.splitlines() if _UNREAD in line), None)
+    if unread is not None:
+        raise GitFailed(f"git ls-files failed: {unread.decode(errors='replace').strip()}")
     return sorted({path for path in done.stdout.split(b"\0") if path})
 
 
@@ -292,11 +303,9 @@ def _no_filters(inside: Sequence[str]) -> dict[str, str]:
     return {key: "false" if key.endswith(".required") else "" for key in sorted(keys)}
 
 
-def read_blobs(git_dir: str, blobs: Sequence[str]) -> Iterator[tuple[int, IO[bytes]]]:
-    """(size, stream) of each blob in turn; the caller reads exactly ``size`` bytes of a stream."""
-    with TemporaryFile() as wanted:
-        wanted.write("".join(f"{blob}\n" for blob in blobs).encode())
-        wanted.seek(0)
+def read_blobs(git_dir: str, blobs: Sequence[str]) -> Iterator[bytes]:
+    """The content of each blob in turn."""
+    with _temporary("".join(f"{blob}\n" for blob in blobs).encode()) as wanted:
         command = [
             git_program(),
             *_OPTIONS,
@@ -312,19 +321,43 @@ def read_blobs(git_dir: str, blobs: Sequence[str]) -> Iterator[tuple[int, IO[byt
             stdin=wanted,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            bufsize=_PIPE_BYTES,
         ) as process:
             assert process.stdout is not None and process.stderr is not None
-            yield from _blobs(process.stdout, blobs)
-            if process.wait():
-                raise GitFailed(
-                    f"git cat-file failed: {process.stderr.read().decode(errors='replace').strip()}"
-                )
+            # Beyond what the system lets a user have, the pipe keeps its usual size.
+            with suppress(AttributeError, OSError):
+                fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            complete = yield from _blobs(process.stdout, blobs)
+            said = process.stderr.read().decode(errors="replace").strip()
+            if process.wait() or not complete:
+                raise GitFailed(f"git cat-file failed: {said or 'it ended early'}")
 
 
-def _blobs(stream: IO[bytes], blobs: Sequence[str]) -> Iterator[tuple[int, IO[bytes]]]:
+def _temporary(content: bytes) -> IO[bytes]:
+    """A file without a name that holds the content, at its start."""
+    try:
+        with ExitStack() as stack:
+            file = stack.enter_context(TemporaryFile(buffering=0))
+            while content:
+                content = content[file.write(content) :]
+            file.seek(0)
+            stack.pop_all()
+            return file
+    except OSError as error:
+        raise WorldError(f"cannot write a temporary file: {error.strerror or error}") from error
+
+
+def _blobs(stream: IO[bytes], blobs: Sequence[str]) -> Generator[bytes, None, bool]:
+    """False when the stream ended before the last of them."""
     for blob in blobs:
-        header = stream.readline().split()
-        if len(header) != 3 or header[1] != b"blob":
+        line = stream.readline()
+        header = line.split()
+        if line and (len(header) != 3 or header[1] != b"blob"):
             raise GitFailed(f"the repository lacks the blob {blob}")
-        yield int(header[2]), stream
+        size = int(header[2]) if line else 0
+        content = stream.read(size)
+        if not line or len(content) != size:
+            return False
+        yield content
         stream.read(1)
+    return True

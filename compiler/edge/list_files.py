@@ -9,6 +9,7 @@ from typing import Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span
+from compiler.edge.world import raise_error
 from compiler.ir.project import SourceFile
 
 _NOT_COPIED: Final = frozenset(
@@ -20,7 +21,7 @@ def list_files(folder: Path, place: Span, found: list[Diagnostic]) -> tuple[Sour
     """Every file below ``folder`` but caches and git's, sorted; reports what cannot be copied."""
     files: list[SourceFile] = []
     root = os.path.realpath(folder)
-    for at, folders, names in os.walk(folder):
+    for at, folders, names in os.walk(folder, onerror=raise_error):
         folders[:] = sorted(f for f in folders if f not in _NOT_COPIED)
         links = [f for f in folders if os.path.islink(os.path.join(at, f))]
         for name in [*names, *links]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from compiler.checks.scorer_module import module_paths
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span
+from compiler.edge.archive import NO_TARS, Tars
 from compiler.edge.list_files import list_files
 from compiler.edge.outside import warn_outside
 from compiler.edge.paths import find_path
@@ -41,19 +42,19 @@ def read_build_file(path: Path, shown: str) -> tuple[bytes | None, tuple[Diagnos
 
 
 def read_inputs(
-    build: ModeA | ModeB, root: Path, spool: IO[bytes] | None = None
+    build: ModeA | ModeB, root: Path, tars: Tars = NO_TARS
 ) -> tuple[Inputs, tuple[Diagnostic, ...]]:
     """What lies below or beside ``root``, the build file's folder, with what is wrong with it.
 
-    The baseline's tar is kept in ``spool`` where one is given. Raises WorldError when git or the
+    The baseline's tar is kept in ``tars`` where they say so. Raises WorldError when git or the
     disk fails.
     """
     found: Found = []
     try:
         if isinstance(build, ModeA):
-            inputs = _read_a(build, root, spool, found)
+            inputs = _read_a(build, root, tars, found)
         else:
-            inputs = _read_b(build, root, spool, found)
+            inputs = _read_b(build, root, tars, found)
         found.extend(warn_outside(build, root))
     except OSError as error:
         raise WorldError(f"cannot read {error.filename or root}: {error.strerror}") from error
@@ -71,7 +72,7 @@ def read_bare_inputs(build: Bare, root: Path) -> tuple[BareInputs, tuple[Diagnos
     return BareInputs(build=build, installed=installed), tuple(found)
 
 
-def _read_a(build: ModeA, root: Path, spool: IO[bytes] | None, found: Found) -> Inputs:
+def _read_a(build: ModeA, root: Path, tars: Tars, found: Found) -> Inputs:
     hidden = HiddenText()
     data = read_dataset(build, root, hidden, found)
     place = build.places.value("task_project")
@@ -80,7 +81,7 @@ def _read_a(build: ModeA, root: Path, spool: IO[bytes] | None, found: Found) -> 
     scorer = () if folder is None else list_files(folder, place, found)
     return Inputs(
         build=build,
-        baseline=_read_baseline(build, root, hidden, spool, found),
+        baseline=_read_baseline(build, root, hidden, tars, found),
         data=data,
         scorer=scorer,
         scorer_source=_read_module(build, scorer),
@@ -90,14 +91,14 @@ def _read_a(build: ModeA, root: Path, spool: IO[bytes] | None, found: Found) -> 
     )
 
 
-def _read_b(build: ModeB, root: Path, spool: IO[bytes] | None, found: Found) -> Inputs:
+def _read_b(build: ModeB, root: Path, tars: Tars, found: Found) -> Inputs:
     hidden = HiddenText()
     data = read_partition(build, root, hidden, found)
     inner, names = read_inner_tasks(build, root, found)
     environments = _read_environments(build, root, found)
     return Inputs(
         build=build,
-        baseline=_read_baseline(build, root, hidden, spool, found),
+        baseline=_read_baseline(build, root, hidden, tars, found),
         data=data,
         inner=inner,
         inner_tasks=names,
@@ -118,7 +119,7 @@ def _read_environments(build: ModeB, root: Path, found: Found) -> tuple[SourceFi
 
 
 def _read_baseline(
-    build: ModeA | ModeB, root: Path, hidden: HiddenText, spool: IO[bytes] | None, found: Found
+    build: ModeA | ModeB, root: Path, hidden: HiddenText, tars: Tars, found: Found
 ) -> Baseline | None:
     path, place = build.seed.repository, build.places.value("agent_repo")
     folder = find_path(build, place, path, "the agent's repository", root, found, folder=True)
@@ -131,7 +132,7 @@ def _read_baseline(
     seeded = list(_refuse_seeded(build, root, baseline))
     found.extend(seeded)
     # A dataset in the seed is one mistake, not one for each of its samples.
-    baseline, problems = scan_seed(build, baseline, HiddenText() if seeded else hidden, spool)
+    baseline, problems = scan_seed(build, baseline, HiddenText() if seeded else hidden, tars)
     found.extend(problems)
     return baseline
 
@@ -143,7 +144,8 @@ def _refuse_seeded(build: ModeA | ModeB, root: Path, baseline: Baseline) -> Iter
     laid = {os.path.realpath(e.source) for e in baseline.entries if e.overlay and e.source}
     for what, key, path in _private_inputs(build):
         full = os.fsencode(os.path.realpath(root / path))
-        if any(_lies_in(full, file) for file in seeded):
+        near = _lies_in(seed, full) or _lies_in(full, seed)
+        if near and any(_lies_in(full, file) for file in seeded):
             place = build.places.value(key)
             yield diagnostic("MOR400", place, what=what, repository=build.seed.repository)
         for overlay in build.seed.overlays:

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from compiler import contracts
-from compiler.edge.world import WorldError
+from compiler.edge.world import WorldError, raise_error
 from compiler.output.file_set import Digest
 from compiler.output.manifest import Manifest, ManifestError, decode_manifest
 
@@ -24,9 +24,14 @@ def read_digests(folder: Path) -> dict[str, Digest]:
 
 
 def list_paths(folder: Path) -> list[str]:
-    """Every file below ``folder``, ``/`` between names, sorted. Python's caches do not count."""
+    """Every file below ``folder``, ``/`` between names, sorted. Python's caches do not count.
+
+    Nothing when there is no such folder; raises OSError where it cannot be read.
+    """
     paths: list[str] = []
-    for at, folders, names in os.walk(folder):
+    if not folder.is_dir():
+        return paths
+    for at, folders, names in os.walk(folder, onerror=raise_error):
         links = [name for name in folders if os.path.islink(os.path.join(at, name))]
         folders[:] = [name for name in folders if name not in _CACHES]
         paths.extend(os.path.relpath(os.path.join(at, name), folder) for name in [*names, *links])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import IO, Final
+from typing import Final
 
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
-from compiler.edge.archive import ArchiveWriter
+from compiler.edge.archive import ArchiveWriter, Tars
 from compiler.ir.build import Task
 from compiler.ir.git_objects import LINK
 from compiler.ir.project import Baseline, TreeEntry
@@ -19,11 +19,11 @@ _LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 
 def scan_seed(
-    build: Task, baseline: Baseline, hidden: HiddenText, spool: IO[bytes] | None
+    build: Task, baseline: Baseline, hidden: HiddenText, tars: Tars
 ) -> tuple[Baseline, tuple[Diagnostic, ...]]:
     """The baseline with its tar; MOR308: LFS pointers, MOR309: links that leave, MOR403, MOR404:
     hidden text."""
-    writer = ArchiveWriter(baseline=baseline, spool=spool)
+    writer = ArchiveWriter(baseline=baseline, spool=tars.spool, former=tars.former)
     place = build.places.value("agent_repo")
     found: list[Diagnostic] = []
     leaks = 0

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import signal
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from compiler import contracts
+from compiler.edge.archive import give_name
 from compiler.edge.contents import digest_content, stream_content
-from compiler.edge.read_tree import list_paths, read_manifest
+from compiler.edge.read_tree import list_paths, read_bytes, read_digests, read_manifest
 from compiler.edge.swap import put_in_place, restore
-from compiler.edge.world import Refused, WorldError
+from compiler.edge.world import Refused, WorldError, raise_error
 from compiler.output.file_set import (
     FILE_MODE,
+    Archived,
     Digest,
     File,
     FileSet,
@@ -49,8 +52,10 @@ def _with_manifest(name: str, digests: Mapping[str, Digest]) -> tuple[dict[str, 
     return {**digests, contracts.MANIFEST_NAME: manifest}, text
 
 
-def write_tree(name: str, files: FileSet, destination: Path, *, force: bool = False) -> None:
+def write_tree(name: str, files: FileSet, destination: Path, *, force: bool = False) -> bool:
     """Write the files and their manifest as ``destination``; what was there before goes.
+
+    False, and nothing is written, when all of it lies there already, modes included.
 
     Raises Refused when the folder is not Mooring's or holds files that its manifest does not name
     (``force`` overrides), and WorldError when the disk fails. In both cases the old folder is as
@@ -60,6 +65,8 @@ def write_tree(name: str, files: FileSet, destination: Path, *, force: bool = Fa
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(place)
+        if _is_written(name, files, place):
+            return False
         _guard_settled(place, force=force)
         with _staging(place) as staged:
             _fill(name, files, staged)
@@ -68,6 +75,36 @@ def write_tree(name: str, files: FileSet, destination: Path, *, force: bool = Fa
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise WorldError(f"cannot write {destination}: {error.strerror or error}{where}") from error
+    return True
+
+
+def _is_written(name: str, files: FileSet, place: Path) -> bool:
+    """True when ``place`` is a folder of just these files as they would be written now."""
+    if read_manifest(place) is None:
+        return False
+    wanted, text = digest_files(name, files)
+    # A change nearly always shows in the manifest, which is asked first.
+    if read_bytes(place / contracts.MANIFEST_NAME) != text.encode("utf-8"):
+        return False
+    try:
+        return _modes(place) == _wanted_modes(wanted) and read_digests(place) == wanted
+    except (OSError, WorldError):
+        return False  # another run exchanges the folder meanwhile
+
+
+def _wanted_modes(wanted: Mapping[str, Digest]) -> dict[str, int]:
+    folders = dict.fromkeys(("", *folders_of(iter(wanted))), _FOLDER_MODE)
+    return folders | {path: digest.mode for path, digest in wanted.items()}
+
+
+def _modes(place: Path) -> dict[str, int]:
+    """The permissions of all that lies in a folder, and of itself under the name ""."""
+    found = {"": stat.S_IMODE(os.lstat(place).st_mode)}
+    for at, folders, names in os.walk(place, onerror=raise_error):
+        for full in (os.path.join(at, name) for name in (*folders, *names)):
+            path = os.path.relpath(full, place).replace(os.sep, "/")
+            found[path] = stat.S_IMODE(os.lstat(full).st_mode)
+    return found
 
 
 def _guard_settled(place: Path, *, force: bool) -> None:
@@ -187,6 +224,9 @@ def _write(file: File, path: Path) -> Digest:
     if isinstance(file.content, Linked):
         os.symlink(file.content.target, path)
         return digest_bytes(os.fsencode(file.content.target), file.mode)
+    if isinstance(file.content, Archived) and give_name(file.content.archive, path):
+        os.chmod(path, file.mode)
+        return Digest(sha256=file.content.archive.sha256, mode=file.mode)
     with path.open("xb") as out:
         for piece in stream_content(file.content):
             digest.update(piece)

@@ -29,12 +29,14 @@ class TreeEntry:
 class Archive:
     """The baseline's tar: its SHA-256 (hex), its size in bytes, and the open file that holds it.
 
-    ``file`` None: the tar was measured but not kept.
+    ``file`` None: the tar was measured but not kept. ``nameless``: the file was made for this run
+    alone, and lies in no folder.
     """
 
     sha256: str
     size: int
     file: int | None
+    nameless: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

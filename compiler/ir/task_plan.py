@@ -187,11 +187,12 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """The bounds of Harbor's phases."""
+    """The bounds of Harbor's phases, and what finalising may come to need."""
 
     build: Bound
     agent: Bound
     finalize: Bound
+    finalize_needs: Bound
     verifier: Bound
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,10 +58,12 @@ def _diff_file(path: str, wanted: Digest, found: Digest) -> list[Difference]:
 
 def render_unified(path: str, found: bytes, wanted: bytes) -> str:
     """A unified diff from what lies there to what is wanted; a sentence for what is not text."""
+    from difflib import unified_diff
+
     before, after = _text(found), _text(wanted)
     if before is None or after is None:
         return f"Binary files a/{path} and b/{path} differ\n"
-    lines = difflib.unified_diff(_lines(before), _lines(after), f"a/{path}", f"b/{path}")
+    lines = unified_diff(_lines(before), _lines(after), f"a/{path}", f"b/{path}")
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )

@@ -26,6 +26,7 @@ def derive_timeouts(build: Task) -> Timeouts:
         build=Bound(seconds=limits.build, why=_source(at.has("build_timeout"), "build_timeout")),
         agent=Bound(seconds=limits.agent, why=_source(at.has("agent_timeout"), "agent_timeout")),
         finalize=_finalize(build),
+        finalize_needs=_finalize_needs(build),
         verifier=Bound(seconds=VERIFIER_SECONDS, why="fetching the result takes seconds"),
     )
 
@@ -37,6 +38,10 @@ def _source(written: bool, key: str) -> str:
 def _finalize(build: Task) -> Bound:
     if build.limits.finalize is not None:
         return Bound(seconds=build.limits.finalize, why="`verifier_timeout`")
+    return _finalize_needs(build)
+
+
+def _finalize_needs(build: Task) -> Bound:
     scorings = count_scorings(build)
     evaluation = build.limits.evaluation
     why = (

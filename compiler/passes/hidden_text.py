@@ -5,8 +5,9 @@ hidden tasks. A text that a viewable sample has too is no secret.
 
 Searching is exact, and quick where there is nothing to find. A needle of 15 bytes or more covers,
 in whatever place it stands, eight bytes that start at a multiple of eight; so the text's aligned
-eight-byte blocks are held against the first eight windows of every needle. Shorter needles are
-names, which must stand there as whole words.
+eight-byte blocks are held against the first eight windows of every needle. Of needles of 23 bytes
+or more every second block is enough, and so on. Shorter needles are names, which must stand there
+as whole words.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,6 +26,9 @@ from compiler.surface.rows import Row
 SHORTEST: Final = 16
 _BLOCK: Final = 8
 _LONG: Final = 2 * _BLOCK - 1
+# Every how many blocks at most, and how many windows of needles are worth their memory for it.
+_MOST_STEP: Final = 4
+_MOST_WINDOWS: Final = 100_000
 _WORD: Final = re.compile(rb"[0-9A-Za-z_.-]+")
 
 
@@ -74,13 +78,15 @@ class HiddenText:
 @dataclass(frozen=True, slots=True)
 class _Index:
     """``windows`` maps an eight-byte block to the forms of needles that have it near their start,
-    each with how far in; ``order`` maps needles' texts to when they were learnt.
+    each with how far in; ``order`` maps needles' texts to when they were learnt. Of a text every
+    ``step``-th block is looked at.
     """
 
     windows: dict[int, list[_Form]]
     blocks: frozenset[int]
     words: dict[bytes, list[Needle]]
     order: dict[bytes, int]
+    step: int
     grouped: dict[int, _Group] = field(default_factory=dict)
 
     def search(self, text: bytes) -> list[Needle]:
@@ -90,14 +96,14 @@ class _Index:
         return sorted(found, key=lambda needle: self.order[needle.text])
 
     def _long(self, text: bytes) -> Iterator[Needle]:
-        aligned = memoryview(text)[: len(text) // _BLOCK * _BLOCK].cast("Q")
+        aligned = memoryview(text)[: len(text) // _BLOCK * _BLOCK].cast("Q")[:: self.step]
         if self.blocks.isdisjoint(aligned):
             return
         for i, block in enumerate(aligned):
             if block not in self.blocks:
                 continue
             for (start, length), forms in self._group(block).items():
-                at = i * _BLOCK - start
+                at = i * _BLOCK * self.step - start
                 if at >= 0 and (needle := forms.get(text[at : at + length])):
                     yield needle
 
@@ -116,19 +122,37 @@ class _Index:
 
 
 def _make_index(needles: Iterable[Needle]) -> _Index:
-    windows: dict[int, list[_Form]] = defaultdict(list)
     words: dict[bytes, list[Needle]] = defaultdict(list)
+    forms: list[tuple[bytes, Needle]] = []
     order: dict[bytes, int] = {}
     for i, needle in enumerate(needles):
         order[needle.text] = i
         if len(needle.text) < _LONG:
             words[needle.text.strip(b".-")].append(needle)
-            continue
-        for form in _forms(needle.text):
-            for start in range(_BLOCK):
-                block = int.from_bytes(form[start : start + _BLOCK], sys.byteorder)
-                windows[block].append((start, form, needle))
-    return _Index(windows=dict(windows), blocks=frozenset(windows), words=dict(words), order=order)
+        else:
+            forms.extend((form, needle) for form in _forms(needle.text))
+    step = _choose_step([len(form) for form, _ in forms])
+    windows = _make_windows(forms, step)
+    return _Index(
+        windows=windows, blocks=frozenset(windows), words=dict(words), order=order, step=step
+    )
+
+
+def _choose_step(lengths: Sequence[int]) -> int:
+    """The widest step at which even the shortest form covers a block that is looked at."""
+    if not lengths:
+        return 1
+    affordable = _MOST_WINDOWS // (_BLOCK * len(lengths))
+    return max(1, min((min(lengths) - _BLOCK + 1) // _BLOCK, affordable, _MOST_STEP))
+
+
+def _make_windows(forms: Iterable[tuple[bytes, Needle]], step: int) -> dict[int, list[_Form]]:
+    windows: dict[int, list[_Form]] = defaultdict(list)
+    for form, needle in forms:
+        for start in range(_BLOCK * step):
+            block = int.from_bytes(form[start : start + _BLOCK], sys.byteorder)
+            windows[block].append((start, form, needle))
+    return dict(windows)
 
 
 def _strings(value: Any) -> Iterator[bytes]:

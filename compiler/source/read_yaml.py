@@ -11,6 +11,7 @@ from typing import Any, Final
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span, span_of_file
 from compiler.source.document import Document, Path, Places
+from compiler.source.long_runs import Item, Offsets, shorten
 from compiler.source.scalars import type_plain
 
 MOST_BYTES: Final = 16 * 1024 * 1024
@@ -47,10 +48,10 @@ def read_yaml(data: bytes, file: str) -> tuple[Document | None, tuple[Diagnostic
         place = _Lines(before, file).span(len(before), len(before) + 1)
         return None, (diagnostic("MOR104", place, offset=error.start),)
     lines = _Lines(text, file)
-    root, problem = _compose(text, lines)
+    root, offsets, problem = _compose(text, lines)
     if problem:
         return None, (problem,)
-    walk = _Walk(lines=lines)
+    walk = _Walk(lines=lines, offsets=offsets)
     value = walk.node(root, (), 0) if root is not None else None
     if walk.stopped:
         return None, tuple(walk.found)
@@ -83,7 +84,18 @@ class _Lines:
         return line, offset - self.starts[line - 1] + 1
 
 
-def _compose(text: str, lines: _Lines) -> tuple[Any, Diagnostic | None]:
+def _compose(text: str, lines: _Lines) -> tuple[Any, Offsets, Diagnostic | None]:
+    """The top node, how the offsets of its marks become those of the text, and what is wrong."""
+    shortened = shorten(text)
+    if shortened is not None:
+        root, problem = _compose_whole(shortened.text(), lines)
+        if root is not None and problem is None and shortened.fill(root):
+            return root, shortened.offsets(), None
+    root, problem = _compose_whole(text, lines)
+    return root, Offsets(), problem
+
+
+def _compose_whole(text: str, lines: _Lines) -> tuple[Any, Diagnostic | None]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     from ruamel.yaml.reader import ReaderError
@@ -95,15 +107,36 @@ def _compose(text: str, lines: _Lines) -> tuple[Any, Diagnostic | None]:
     try:
         return yaml.compose(text), None
     except RecursionError:
-        limit = f"a value may be nested at most {MOST_DEPTH} levels deep"
-        place = span_of_file(lines.file)
-        return None, diagnostic("MOR103", place, what="deeply nested", limit=limit)
+        return None, _nested(_find_too_deep(text, lines))
     except MarkedYAMLError as error:
         return None, _syntax(error, lines)
     except ReaderError as error:
         return None, _unreadable_character(text, error.position, lines)
     except (YAMLError, ValueError) as error:
         return None, _unreadable_value(text, str(error).splitlines()[0], lines)
+
+
+def _nested(place: Span) -> Diagnostic:
+    limit = f"a value may be nested at most {MOST_DEPTH} levels deep"
+    return diagnostic("MOR103", place, what="deeply nested", limit=limit)
+
+
+def _find_too_deep(text: str, lines: _Lines) -> Span:
+    """The place of the first collection that lies too deep: reading events needs no recursion."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+
+    yaml: Any = YAML(typ="safe", pure=True)
+    depth = -1
+    for event in yaml.parse(text):
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+            if depth > MOST_DEPTH:
+                start = event.start_mark.index
+                return lines.span(start, start + 1)
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
+    return span_of_file(lines.file)
 
 
 @cache
@@ -162,6 +195,7 @@ class _Walk:
     """One walk over the node graph: data, spans and complaints, within the bounds."""
 
     lines: _Lines
+    offsets: Offsets
     values: dict[Path, Span] = field(default_factory=dict)
     keys: dict[Path, Span] = field(default_factory=dict)
     plain: dict[Path, str] = field(default_factory=dict)
@@ -175,6 +209,8 @@ class _Walk:
         if self.stopped or not self._within_bounds(depth, span):
             return None
         self.values[path] = span
+        if isinstance(node, Item):
+            return self._item(node, path)
         kind = node.id
         if kind != "scalar" and node.tag not in _COLLECTION_TAGS:
             self.found.append(diagnostic("MOR107", span, tag=str(node.tag)))
@@ -186,8 +222,7 @@ class _Walk:
 
     def _within_bounds(self, depth: int, span: Span) -> bool:
         if depth > MOST_DEPTH:
-            limit = f"a value may be nested at most {MOST_DEPTH} levels deep"
-            self._stop(diagnostic("MOR103", span, what="deeply nested", limit=limit))
+            self._stop(_nested(span))
         elif self.nodes > MOST_NODES:
             limit = (
                 f"a file may have at most {MOST_NODES:,} values, counted where aliases repeat them"
@@ -238,7 +273,7 @@ class _Walk:
                     )
                 )
                 continue
-            other = _Walk(lines=self.lines, nodes=self.nodes)
+            other = _Walk(lines=self.lines, offsets=self.offsets, nodes=self.nodes)
             data = other.node(source, path, depth + 1)
             self.nodes, self.stopped = other.nodes, other.stopped
             self.found.extend(other.found)
@@ -271,6 +306,12 @@ class _Walk:
             return type_plain(node.value)
         return self._joined(node.value, span)
 
+    def _item(self, item: Item, path: Path) -> Any:
+        if item.quoted:
+            return item.value
+        self.plain[path] = item.value
+        return type_plain(item.value)
+
     def _joined(self, text: str, span: Span) -> str:
         """Text that escapes wrote: pairs of surrogates, as JSON has them, become characters.
 
@@ -287,7 +328,10 @@ class _Walk:
             return ""
 
     def _span(self, node: Any) -> Span:
-        start, end = node.start_mark.index, node.end_mark.index
+        if isinstance(node, Item):
+            return self.lines.span(node.start, node.end)
+        start = self.offsets.original(node.start_mark.index)
+        end = self.offsets.original(node.end_mark.index)
         if node.id != "scalar" and not node.flow_style:
             # A block collection ends where the next token starts: point at its first line alone.
             end = start + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -11,6 +10,7 @@ from compiler import resources
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.suggest import suggest_name
 from compiler.source.document import Document, Path
+from compiler.surface.plainly_valid import is_plainly_valid, matches
 
 _NAMES = {
     "string": "text",
@@ -28,11 +28,13 @@ def check_schema(document: Document, schema_name: str) -> tuple[Diagnostic, ...]
     if not isinstance(document.data, dict):
         actual = name_of_value(document.data)
         return (diagnostic("MOR105", document.places.value(), actual=actual),)
+    schema = resources.schema(schema_name)
+    if is_plainly_valid(document.data, schema):
+        return ()
     errors = list(_validator(schema_name).iter_errors(document.data))
     # Of a value of the wrong type nothing more is said.
     mistyped = {tuple(e.absolute_path) for e in errors if e.validator == "type"}
     told = (e for e in errors if e.validator == "type" or tuple(e.absolute_path) not in mistyped)
-    schema = resources.schema(schema_name)
     return tuple(d for error in told for d in _explained(error, document, schema))
 
 
@@ -59,8 +61,7 @@ def _validator(schema_name: str) -> Any:
     from jsonschema.exceptions import ValidationError
 
     def pattern(_: Any, wanted: str, instance: Any, schema: Any) -> Iterator[Any]:
-        # JSON Schema's `$` is the very end; Python's also matches before a last line break.
-        if isinstance(instance, str) and not re.search(wanted.replace("$", r"\Z"), instance):
+        if isinstance(instance, str) and not matches(wanted, instance):
             yield ValidationError(f"{instance!r} does not match {wanted!r}")
 
     def required(_: Any, keys: Any, instance: Any, schema: Any) -> Iterator[Any]:

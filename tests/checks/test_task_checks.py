@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from compiler.diagnostics.diagnostic import Diagnostic
 from compiler.diagnostics.render_text import help_of, message_of
-from tests.projects import REQUIRED, codes, keys, line_of, mode_b, understand
+from compiler.targets.dockerfile.line_check import MOST_LINE_BYTES
+from compiler.targets.dockerfile.render import render_runner
+from tests.projects import (
+    REQUIRED,
+    codes,
+    keys,
+    line_of,
+    mode_b,
+    project_of,
+    read,
+    understand,
+    write_project,
+)
 
 
 def only(changes: dict[str, Any]) -> Diagnostic:
@@ -32,6 +45,55 @@ def of_registry(source: object, **harbor: Any) -> dict[str, Any]:
 def test_a_build_without_a_task_is_told_so() -> None:
     found = only(dict.fromkeys(key for key in REQUIRED if key != "name"))
     assert (found.code, found.severity, found.span.line) == ("MOR125", "note", 1)
+
+
+# MOR130: a bound of finalising that may be too small.
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1, True), (4199, True), (4200, False)])
+def test_a_bound_of_finalising(tmp_path: Path, seconds: int, told: bool) -> None:
+    changes = {"timeout": "10m", "verifier_timeout": seconds}
+    _, found = read(write_project(tmp_path, changes))
+    assert codes(found) == ["MOR130"] * told
+    if told:
+        assert_place(found[0], changes, "verifier_timeout", 19)
+        assert found[0].severity == "warning"
+        assert "4200 s follow from" in help_of(found[0])
+
+
+def test_the_derived_bound_of_finalising_is_enough(tmp_path: Path) -> None:
+    assert codes(read(write_project(tmp_path, {"timeout": "10m"}))[1]) == []
+
+
+# MOR131: lines that no builder reads.
+
+TOO_LONG = MOST_LINE_BYTES + 1 - len('RUN [""]')
+
+
+@pytest.mark.parametrize(
+    ("changes", "column"),
+    [
+        ({"runner": {"build": [["a"], ["x" * TOO_LONG]]}}, 27),
+        ({"runner": {"build": [["a"], ["<" * (TOO_LONG // 6 + 1)]]}}, 27),
+        ({"packages": ["p" * 60] * 1100}, 11),
+        ({"runner": {"packages": ["p" * 60] * 1100}}, 22),
+    ],
+    ids=["argv", "escaped", "packages", "packages of the runner"],
+)
+def test_a_line_too_long_for_a_dockerfile(
+    tmp_path: Path, changes: dict[str, Any], column: int
+) -> None:
+    _, (found,) = read(write_project(tmp_path, changes))
+    assert (found.code, found.severity) == ("MOR131", "error")
+    assert_place(found, changes, next(iter(changes)), column)
+
+
+def test_the_longest_line_of_a_dockerfile(tmp_path: Path) -> None:
+    changes = {"runner": {"build": [["x" * (TOO_LONG - 1)]]}}
+    build_file = write_project(tmp_path, changes)
+    assert codes(read(build_file)[1]) == []
+    lines = render_runner(project_of(build_file)).split("\n")
+    assert max(map(len, lines)) == MOST_LINE_BYTES
 
 
 # MOR128: keys without effect.

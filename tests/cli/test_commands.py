@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from compiler import contracts
 from tests.cli.conftest import Mooring
+from tests.commands import run_script
 from tests.projects import SCORER, write_build, write_project, write_rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +39,17 @@ def stamp(folder: Path) -> dict[str, tuple[int, int, int, int]]:
         str(path): (s.st_ino, s.st_mode, s.st_size, s.st_mtime_ns)
         for path in [folder, *folder.rglob("*")]
         for s in [path.lstat()]
+    }
+
+
+def tree_of(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Mode and content of everything below a folder."""
+    return {
+        str(path.relative_to(folder)): (
+            path.lstat().st_mode,
+            path.read_bytes() if path.is_file() else b"",
+        )
+        for path in folder.rglob("*")
     }
 
 
@@ -232,10 +247,76 @@ def test_a_pipe_in_the_place_of_a_file_is_told(mooring: Mooring, build: Path, ou
     assert "changed task.toml" in ended.out
 
 
-def test_a_second_compile_is_the_same(mooring: Mooring, build: Path, out: Path) -> None:
-    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+def test_a_second_compile_writes_nothing(mooring: Mooring, build: Path, out: Path) -> None:
+    before = stamp(out)
+    ended = mooring("compile", build, "-o", out)
+    assert (ended.code, ended.err) == (0, f"{out}: nothing changed\n")
+    assert stamp(out) == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda out: (out / "task.toml").write_text("[task]\n"),
+        lambda out: (out / "instruction.md").unlink(),
+        lambda out: (out / "tests" / "test.sh").chmod(0o644),
+        lambda out: (out / "task.toml").chmod(0o600),
+        lambda out: (out / "tests").chmod(0o700),
+        lambda out: (out / contracts.BASELINE_TAR).write_bytes(b""),
+    ],
+    ids=["edited", "gone", "no program", "private", "private folder", "no tar"],
+)
+def test_a_second_compile_mends_what_was_spoilt(
+    mooring: Mooring, build: Path, out: Path, spoil: Callable[[Path], None]
+) -> None:
+    before = tree_of(out)
+    spoil(out)
+    assert tree_of(out) != before
+    assert mooring("compile", build, "-o", out).err.endswith(" files\n")
+    assert tree_of(out) == before
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize("command", ["compile", "diff"])
+def test_a_forged_tar_with_its_manifest_is_drift(
+    mooring: Mooring, build: Path, out: Path, command: str, committed: bool
+) -> None:
+    if committed:
+        for words in ("init -q", "add .", "commit -qm all"):
+            run_script(["git", *words.split()], build.parent / "agent")
+    before = tree_of(out)
+    tar, manifest = out / contracts.BASELINE_TAR, out / contracts.MANIFEST_NAME
+    old = tar.read_bytes()
+    new = old.replace(b"solve", b"forge")
+    assert new != old
+    tar.write_bytes(new)
+    written, forged = (hashlib.sha256(content).hexdigest() for content in (old, new))
+    manifest.write_text(manifest.read_text().replace(written, forged))
+    ended = mooring(command, build, "-o", out, *(["--check"] if command == "compile" else []))
+    assert ended.code == 1
+    assert f"changed {contracts.BASELINE_TAR}" in ended.out
     assert mooring("compile", build, "-o", out).code == 0
-    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert tree_of(out) == before
+
+
+EDITS: dict[str, Callable[[Path], object]] = {
+    "an edit": lambda project: (project / "agent" / "solve.py").write_text("print('other')\n"),
+    "a new file": lambda project: (project / "agent" / "a.py").write_text("1\n"),
+    "a mode": lambda project: (project / "agent" / "solve.py").chmod(0o755),
+    "a link": lambda project: (project / "agent" / "link").symlink_to("solve.py"),
+    "the data": lambda project: (project / "scorer" / "more.py").write_text("1\n"),
+}
+
+
+def test_a_compile_over_an_older_one_is_a_fresh_one(
+    mooring: Mooring, build: Path, out: Path, tmp_path: Path
+) -> None:
+    for name, edit in EDITS.items():
+        edit(build.parent)
+        fresh = tmp_path / "fresh" / name
+        for place in (out, fresh):
+            assert mooring("compile", build, "-o", place).err.endswith(" files\n"), name
+        assert tree_of(out) == tree_of(fresh), name
 
 
 # Diagnostics.

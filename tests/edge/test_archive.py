@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.edge import archive
+from compiler.edge import archive, git
 from compiler.edge.archive import ArchiveWriter, open_spool
 from compiler.edge.contents import digest_content, stream_content
+from compiler.edge.tar_member import render_member
 from compiler.edge.world import WorldError
 from compiler.ir.git_objects import EXECUTABLE, FILE, LINK, SUBMODULE, hash_object
 from compiler.ir.project import Archive, Baseline, TreeEntry
@@ -153,6 +157,143 @@ def test_where_nothing_can_be_written_the_world_has_failed(
     def refuse(**_: object) -> None:
         raise OSError(30, "Read-only file system")
 
+    def refuse_nameless(*_: object) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", refuse_nameless)
     monkeypatch.setattr(archive, "TemporaryFile", refuse)
     with pytest.raises(WorldError, match=r"cannot write in .*: Read-only file system"):
         open_spool(tmp_path)
+
+
+def test_a_spool_gets_a_name(tmp_path: Path) -> None:
+    with open_spool(tmp_path) as spool:
+        spool.write(b"content")
+        spool.flush()
+        made = Archive(sha256="", size=7, file=spool.fileno())
+        assert archive.give_name(made, tmp_path / "named")
+        assert (tmp_path / "named").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("what", ["former", "measured", "unlinked"])
+def test_other_files_get_none(tmp_path: Path, what: str) -> None:
+    (tmp_path / "old").write_bytes(b"content")
+    with (tmp_path / "old").open("rb") as old, TemporaryFile(dir=tmp_path) as unlinked:
+        file = {"former": old.fileno(), "measured": None, "unlinked": unlinked.fileno()}[what]
+        made = Archive(sha256="", size=7, file=file, nameless=what != "former")
+        assert not archive.give_name(made, tmp_path / "named")
+    assert not (tmp_path / "named").exists()
+
+
+# What an earlier run wrote.
+
+FORMER: Files = {
+    b"a": (FILE, b"first"),
+    b"b/link": (LINK, b"../a"),
+    b"b/run": (EXECUTABLE, b"x" * 1000),
+    b"c": (FILE, b""),
+}
+
+
+class Rewriting:
+    """The tar of ``files`` where a former one lies, with a count of what was read anew."""
+
+    def __init__(self, folder: Path, files: Files, former: bytes, *, plain: bool = False) -> None:
+        (folder / "former.tar").write_bytes(former)
+        baseline = baseline_of(files)
+        if not plain:
+            entries = tuple(replace(entry, source=None) for entry in baseline.entries)
+            baseline = replace(baseline, entries=entries, git_dir="somewhere")
+        self.anew: list[str] = []
+        contents = {entry.blob: files[entry.path][1] for entry in baseline.entries}
+
+        def read_blobs(_: str, blobs: Sequence[str]) -> Iterator[bytes]:
+            self.anew.extend(blobs)
+            return iter([contents[blob] for blob in blobs])
+
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            open_spool(folder) as spool,
+            (folder / "former.tar").open("rb") as old,
+        ):
+            patch.setattr(git, "read_blobs", read_blobs)
+            patch.setattr(archive, "_read_source", lambda entry, *_: files[entry.path][1])
+            writer = ArchiveWriter(baseline=baseline, spool=spool, former=old)
+            self.seen = {entry.path: content for entry, content in writer.read()}
+            self.made = writer.archive()
+            self.kept = spool.tell()
+            self.content = b"".join(stream_content(Archived(self.made)))
+
+
+def tar_of(files: Files) -> bytes:
+    members = zip(baseline_of(files).entries, files.values(), strict=True)
+    return b"".join(render_member(e, content) for e, (_, content) in members) + b"\0" * 1024
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_former_tar_that_is_right_is_the_tar(tmp_path: Path, plain: bool) -> None:
+    again = Rewriting(tmp_path, FORMER, tar_of(FORMER), plain=plain)
+    assert (again.anew, again.kept, again.made.nameless) == ([], 0, False)
+    assert again.content == tar_of(FORMER)
+    assert again.made.sha256 == hashlib.sha256(again.content).hexdigest()
+    assert again.seen == {path: content for path, (_, content) in FORMER.items()}
+
+
+CHANGED: dict[str, Files] = {
+    "first": {**FORMER, b"a": (FILE, b"other")},
+    "longer": {**FORMER, b"b/run": (EXECUTABLE, b"y" * 2000)},
+    "mode": {**FORMER, b"c": (EXECUTABLE, b"")},
+    "target": {**FORMER, b"b/link": (LINK, b"run")},
+    "one more": {**FORMER, b"d": (FILE, b"more")},
+    "one less": {path: file for path, file in FORMER.items() if path != b"c"},
+    "none": {},
+}
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("files", CHANGED.values(), ids=CHANGED)
+def test_of_another_former_tar_nothing_stays_but_what_is_right(
+    tmp_path: Path, files: Files, plain: bool
+) -> None:
+    again = Rewriting(tmp_path, files, tar_of(FORMER), plain=plain)
+    assert again.content == tar_of(files)
+    assert again.made.nameless
+    assert again.made.sha256 == hashlib.sha256(again.content).hexdigest()
+
+
+def test_only_what_follows_a_change_is_read_anew(tmp_path: Path) -> None:
+    again = Rewriting(tmp_path, CHANGED["mode"], tar_of(FORMER))
+    assert again.anew == [hash_object("blob", b"", "sha1")]
+
+
+@pytest.mark.parametrize("at", [0, 300, 520, 700, 2000, -1500, -1100, -1000, -1])
+def test_no_byte_of_a_former_tar_may_differ(tmp_path: Path, at: int) -> None:
+    former = bytearray(tar_of(FORMER))
+    former[at] ^= 1
+    again = Rewriting(tmp_path, FORMER, bytes(former))
+    assert again.made.nameless
+    assert again.content == tar_of(FORMER)
+
+
+@pytest.mark.parametrize("former", [b"", b"\0" * 1024, tar_of(FORMER) + b"\0", b"no tar" * 999])
+def test_a_former_tar_that_is_none(tmp_path: Path, former: bytes) -> None:
+    again = Rewriting(tmp_path, FORMER, former)
+    assert again.made.nameless
+    assert again.content == tar_of(FORMER)
+
+
+def test_a_plain_file_that_shares_an_id_with_another_content_is_not_taken(tmp_path: Path) -> None:
+    # As with two contents of one SHA-1: the id alone would not tell them apart.
+    files: Files = {b"a": (FILE, b"mine!")}
+    baseline = baseline_of({b"a": (FILE, b"other")})
+    former = tar_of({b"a": (FILE, b"other")})
+    (tmp_path / "former.tar").write_bytes(former)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        open_spool(tmp_path) as spool,
+        (tmp_path / "former.tar").open("rb") as old,
+    ):
+        patch.setattr(archive, "_read_source", lambda entry, *_: files[entry.path][1])
+        writer = ArchiveWriter(baseline=baseline, spool=spool, former=old)
+        assert [content for _, content in writer.read()] == [b"mine!"]
+        assert writer.archive().nameless

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from compiler.diagnostics.diagnostic import has_errors
 from compiler.diagnostics.render_text import message_of
 from compiler.edge.read_project import read_build_file
+from compiler.edge.world import WorldError
 from tests.git_oddities import run_git
 from tests.projects import (
     codes,
@@ -89,6 +91,25 @@ def test_paths_are_relative_to_the_build_file(
     assert project_of(Path("project/build.yaml")).baseline.tree == wanted
     monkeypatch.chdir(tmp_path / "project" / "data")
     assert project_of(Path("../build.yaml")).baseline.tree == wanted
+
+
+def test_a_folder_that_cannot_be_read_is_a_failure_of_the_world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_file = write_project(tmp_path)
+    private = tmp_path / "scorer" / "private"
+    private.mkdir()
+    scan = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if os.fspath(path) == os.fspath(private):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+        return scan(path)
+
+    # Tests may run as root, who may read everything.
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(WorldError, match=f"cannot read {private}: Permission denied"):
+        read(build_file)
 
 
 # The dataset.

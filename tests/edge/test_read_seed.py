@@ -663,6 +663,22 @@ def test_a_git_that_fails_half_way(
         archived(baseline_of(repository, agent_ref=ref))
 
 
+def test_a_folder_that_git_cannot_read_is_a_failure_of_the_world(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "git"
+    # What git says when a folder is not ours to read; it lists the rest, and ends with 0.
+    warning = "warning: could not open directory 'private/': Permission denied"
+    fake.write_text(
+        f'#!/bin/sh\ncase " $* " in *" ls-files "*) echo "{warning}" >&2;; esac\n'
+        f'exec {git.git_program()} "$@"\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setattr(git, "git_program", lambda: str(fake))
+    with pytest.raises(WorldError, match="could not open directory 'private/'"):
+        baseline_of(repository, agent_ref="WORKTREE")
+
+
 def test_the_neutral_environment_of_the_tests_is_not_ours() -> None:
     assert "GIT_AUTHOR_DATE" in NEUTRAL
     assert "GIT_AUTHOR_DATE" not in os.environ

@@ -11,6 +11,7 @@ import pytest
 
 from compiler.diagnostics.diagnostic import Diagnostic
 from compiler.diagnostics.render_text import message_of
+from compiler.edge.archive import Tars
 from compiler.edge.scan_seed import scan_seed
 from compiler.ir.git_objects import LINK, hash_object
 from compiler.ir.project import Baseline, TreeEntry
@@ -146,7 +147,7 @@ def scan(source: Path, path: str) -> tuple[Diagnostic, ...]:
     baseline = Baseline(
         object_format="sha1", tree="", commit="", entries=(entry,), folder="", git_dir=None
     )
-    scanned, found = scan_seed(task_of(), baseline, HiddenText(), None)
+    scanned, found = scan_seed(task_of(), baseline, HiddenText(), Tars())
     assert scanned.archive is not None
     assert scanned.archive.file is None
     return found

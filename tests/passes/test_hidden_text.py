@@ -100,8 +100,8 @@ def test_what_a_visible_sample_has_too_is_no_secret(visible_first: bool) -> None
 # Where it is found.
 
 
-@pytest.mark.parametrize("before", range(24))
-@pytest.mark.parametrize("length", [15, 16, 17, 23, 24, 40])
+@pytest.mark.parametrize("before", range(33))
+@pytest.mark.parametrize("length", [15, 16, 17, 22, 23, 24, 30, 31, 38, 39, 40])
 def test_every_alignment(before: int, length: int) -> None:
     text = "".join(chr(ord("a") + i % 26) for i in range(length))
     hidden = naming(text)
@@ -125,6 +125,21 @@ def test_every_form_of_a_string_in_json(text: str) -> None:
         written = json.dumps({"copied": text}, ensure_ascii=ascii)
         assert found(hidden, written.encode("utf-8", "surrogatepass")) == [text]
     assert found(hidden, b"x " + text.encode("utf-8", "surrogatepass")) == [text]
+
+
+@pytest.mark.parametrize("before", range(33))
+def test_a_short_needle_is_found_beside_long_ones(before: int) -> None:
+    long, short = "a text of some forty characters, or more", "sixteen letters!"
+    text = b"." * before + short.encode() + b"." * (40 - before) + long.encode()
+    assert found(hiding(long, short), text) == [long, short]
+
+
+def test_many_needles_are_found_as_few_are() -> None:
+    texts = [f"sample number {i:06d} of very many samples" for i in range(4000)]
+    assert found(hiding(*texts), f"..{texts[17]}...{texts[3999]}".encode()) == [
+        texts[17],
+        texts[3999],
+    ]
 
 
 def test_needles_come_once_and_in_the_order_in_which_they_were_learnt() -> None:
@@ -172,7 +187,7 @@ def test_nothing_is_found_where_nothing_is_hidden() -> None:
 # Against a search that looks everywhere.
 
 ALPHABET = st.sampled_from('aaab"\\\né')
-NEEDLES = st.lists(st.text(ALPHABET, min_size=16, max_size=28), max_size=6)
+NEEDLES = st.lists(st.text(ALPHABET, min_size=16, max_size=48), max_size=6)
 NAMES = st.lists(st.from_regex(r"[ab_][ab.-]{0,17}", fullmatch=True), max_size=6)
 
 

@@ -248,6 +248,22 @@ def test_what_is_nested_too_deeply_is_refused(text: str) -> None:
     assert time.monotonic() - start < BOUND_SECONDS
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[" * 20000, (1, MOST_DEPTH + 2)),
+        ("a: " + "{a: " * 20000, (1, 4 + 4 * MOST_DEPTH)),
+        ("\n".join(" " * i + "a:" for i in range(400)), (MOST_DEPTH + 2, MOST_DEPTH + 2)),
+        ("[\n" * 150 + "]\n" * 150, (MOST_DEPTH + 2, 1)),
+        ("a: 1\nb: " + "&x [" * 5000, (2, 4 + 4 * MOST_DEPTH)),
+    ],
+    ids=["lists", "mappings", "indentation", "lines", "anchors"],
+)
+def test_what_is_nested_too_deeply_is_pointed_at(text: str, place: tuple[int, int]) -> None:
+    (found,) = complaints(text)
+    assert (found.span.line, found.span.column) == place
+
+
 def test_the_deepest_allowed_is_read() -> None:
     value: Any = read("[" * MOST_DEPTH + "]" * MOST_DEPTH).data
     depth = 0

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from compiler.ir.project import Baseline
 
+_PLAIN: Final = re.compile(rb"[ !#-\[\]-~]*")
 _ESCAPES = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
 
 
@@ -16,7 +20,7 @@ def render_baseline_tree(baseline: Baseline) -> str:
 def quote_path(path: bytes) -> str:
     """A path as git prints it (git-ls-files, core.quotePath): in double quotes with C escapes
     where it has a quote, a backslash, a control character or a byte beyond ASCII."""
-    if all(32 <= byte < 127 and byte not in (34, 92) for byte in path):
+    if _PLAIN.fullmatch(path):
         return path.decode("ascii")
     return '"' + "".join(_quoted(byte) for byte in path) + '"'
 

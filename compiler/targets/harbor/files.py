@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler import resources
+from compiler import contracts, resources
 from compiler.ir.build import ModeB
 from compiler.ir.project import Project
 from compiler.ir.task_plan import TaskPlan
@@ -56,7 +56,7 @@ def render_task(project: Project, plan: TaskPlan) -> dict[str, File]:
         "instruction.md": make_file(render_instruction(project)),
         "TOPOLOGY.md": make_file(render_topology(project, plan)),
         "environment/docker-compose.yaml": make_file(render_compose(lower_compose(plan))),
-        "environment/baseline.tar": File(content=Archived(archive), mode=FILE_MODE),
+        contracts.BASELINE_TAR: File(content=Archived(archive), mode=FILE_MODE),
         "environment/baseline.tree": make_file(render_baseline_tree(project.baseline)),
         **_render_main(project),
         **_render_evaluator(project),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from compiler.runtime.supervisor.tally import read_tally
 from tests.runtime.supervisor.plans import declare
 from tests.runtime.supervisor.tree import PORTS, Tree, open_tree
 
@@ -214,6 +215,8 @@ def test_a_killed_supervisor_leaves_one_gateway(user_tree: Tree, deaf: bool) -> 
     tree.wait_for(lambda: gateways(tree, "coder") not in ([], [before]))
     tree.wait_state("coder", "running")
     assert gateways(tree, "coder") == [tree.status("coder")["pid"]]
+    # That was nobody's death.
+    assert read_tally(str(tree.scandir / "gateway-coder")).deaths == []
 
 
 def test_a_stop_ends_a_gateway_that_nobody_supervises(user_tree: Tree) -> None:
