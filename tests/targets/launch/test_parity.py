@@ -60,8 +60,8 @@ DIFFERENCES = (
     ),
     Difference(
         what="checks in a container: exec that delivers nothing",
-        why="how often one is tried depends on time; the launcher asks whether secrets arrived once "
-        "more, before it asks a provider",
+        why="how often one is tried depends on time; whether secrets arrived the launcher asks "
+        "once more, before it asks a provider",
         covers=lambda call: call[0] == "exec" and call[1] != "-i",
     ),
     Difference(
