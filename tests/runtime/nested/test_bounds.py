@@ -14,17 +14,16 @@ from compiler.runtime.evaluator.mode_b import HarborUnusable
 from compiler.runtime.evaluator.outcomes import Failed, Lost, Outcome, Scored
 from compiler.runtime.nested import command, supervise
 from tests.runtime.nested.agents import RIGHT, agent, agent_by_task
-from tests.runtime.nested.yard import Yard, make_task, was_broken_off
+from tests.runtime.nested.yard import Yard, make_task, waiting_test, was_broken_off
 
 
 @pytest.fixture
 def yard(module_yard: Yard) -> Yard:
     """With a task whose verifier waits for a flag: `yard.root / "flag"`."""
-    test = "#!/bin/bash\nwhile [ ! -e {} ]; do sleep 0.1; done\necho 1 >/logs/verifier/reward.txt\n"
     flag = module_yard.root / "flag"
     flag.unlink(missing_ok=True)
     files = {
-        "tests/test.sh": test.format(flag),
+        "tests/test.sh": waiting_test(flag),
         "task.toml": "[agent]\ntimeout_sec = 60\n[verifier]\ntimeout_sec = 600\n",
     }
     make_task(module_yard.tasks, "quick")

@@ -10,9 +10,7 @@ import pytest
 
 from tests.runtime.evaluator.house import House, make_house, open_evaluator, wait_for
 from tests.runtime.nested.agents import RIGHT
-from tests.runtime.nested.yard import TASKS, Yard, make_task, was_broken_off
-
-WAITING = "#!/bin/bash\nwhile [ ! -e {} ]; do sleep 0.1; done\necho 1 >/logs/verifier/reward.txt\n"
+from tests.runtime.nested.yard import TASKS, Yard, make_task, waiting_test, was_broken_off
 
 
 @pytest.fixture
@@ -63,7 +61,7 @@ def test_evaluations_and_the_end_of_a_session(house: House) -> None:
 
 def test_a_stopped_evaluator_goes_on_where_it_was(house: House, module_yard: Yard) -> None:
     flag = module_yard.root / "service-flag"
-    make_task(module_yard.tasks, "slow", files={"tests/test.sh": WAITING.format(flag)})
+    make_task(module_yard.tasks, "slow", files={"tests/test.sh": waiting_test(flag)})
     module_yard.set_tasks([TASKS[0], "slow"])
     house.plan["splits"] = module_yard.plan["splits"]
     right = commit(house, RIGHT["solver.py"])

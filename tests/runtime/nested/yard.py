@@ -151,6 +151,12 @@ class Yard:
                 entry["samples"] = len(names)
 
 
+def waiting_test(flag: Path) -> str:
+    """A verifier's script that waits for a file, and not for ever: its Harbor may be killed."""
+    wait = f"timeout 120 bash -c 'while [ ! -e {flag} ]; do sleep 0.1; done'"
+    return f"#!/bin/bash\n{wait} && echo 1 >/logs/verifier/reward.txt\n"
+
+
 def was_broken_off(result: Json) -> bool:
     """Whether a trial's result is of one that Harbor ended when it was told to stop. Where the
     signal meets it in the middle of the trial's own code, it records no exception.
