@@ -137,6 +137,9 @@ SCORER_SECONDS: Final = 60.0
 SETUP_SECONDS: Final = 600.0
 # The longest that the runner's plan may say of one run of an agent.
 SESSION_SECONDS: Final = 864000.0
+# How long the evaluator of mode B may take to stop: a nested Harbor has 40 of them to stop its
+# environments, for which a provider would go on charging.
+NESTED_STOP_SECONDS: Final = 60.0
 CANDIDATES_TMPFS_BYTES: Final = 2 * 1024 * 1024 * 1024
 SLOT_TMPFS_BYTES: Final = 512 * 1024 * 1024
 SHARED_TMP_BYTES: Final = 256 * 1024 * 1024

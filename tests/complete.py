@@ -39,6 +39,7 @@ KEY: Final = "key of"
 # Mappings whose keys are the user's.
 _FREE: Final = (
     "agent_env", "params", "partition", "partition_files", "gateways.env", "gateways.profiles.env",
+    "harbor.exceptions",
 )  # fmt: skip
 
 _COMMON: Final[Data] = {

@@ -13,10 +13,13 @@ import pytest
 
 from tests.docker import engine
 
+# A shell starts what runs in its background with interrupts ignored, `nohup` with hangups, and
+# whatever that starts inherits it: the tests that interrupt a process would wait for nothing.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell starts what runs in its background with interrupts ignored, and whatever that starts
-    # inherits it: the tests that interrupt a process would wait for nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -58,12 +58,19 @@ CASES: Final = [
 # Durations and amounts: what is accepted there is no text.
 AMOUNTS: Final = ("timeout", "_wait", "memory", "window", "max_backoff", "port_range")
 
+# What becomes words of a shell, and of an engine: tests/targets/launch/test_parity.py follows such
+# strings through both. Definitions of tongs have a schema of their own.
+OF_LAUNCHES: Final = {
+    "tongs", "tongs.name", "anvil.argv", "anvil.env_prefix", "anvil.harness", "anvil.image",
+    "anvil.network", "anvil.workspace",
+}  # fmt: skip
+
 type Case = tuple[str, Position]
 
 
 def test_every_string_of_the_schema_is_in_a_build() -> None:
     placed = {dotted(position) for data in COMPLETE.values() for position in positions(data)}
-    assert schema_strings() - placed == set()
+    assert schema_strings() - placed == OF_LAUNCHES
     assert placed - schema_strings() == set()
 
 

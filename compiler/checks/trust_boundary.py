@@ -96,7 +96,7 @@ def _is_secret(variable: Variable, names: set[str]) -> bool:
 
 def _check_volumes(place: Span, plan: Plan) -> Iterator[Diagnostic]:
     for service in plan.services:
-        for peer in plan.services:
+        for peer in _peers(service, plan):
             theirs = {mount.volume for mount in peer.mounts}
             for mount in service.mounts:
                 if mount.volume not in theirs or service.name == peer.name:
@@ -119,11 +119,18 @@ def _check_networks(place: Span, build: Build, plan: Plan) -> Iterator[Diagnosti
         outward = set(service.networks) - internal
         if reach.get(service.name) is Reach.NONE and outward:
             yield _told(place, "the internet", service, f"the network {min(outward)}")
-        for peer in plan.services:
+        for peer in _peers(service, plan):
             closed = _closed_networks(service, peer, internal)
             if service.name != peer.name and closed:
                 way = f"the network {min(closed)}"
                 yield _told(place, f"a connection to {peer.name}", service, way)
+
+
+def _peers(service: Service, plan: Plan) -> tuple[Service, ...]:
+    """Whom the service may have to be kept from: the trusted and, what runs candidates, all."""
+    if service.trust is Trust.RUNS_UNTRUSTED:
+        return plan.services
+    return tuple(peer for peer in plan.services if peer.trust is Trust.TRUSTED)
 
 
 def _reach_of(build: Build) -> dict[str, Reach]:

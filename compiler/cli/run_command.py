@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Final
@@ -123,5 +124,11 @@ def _run_one(outcome: Outcome, words: list[str], jobs_dir: str) -> int:
     with TemporaryDirectory(prefix="mooring-") as scratch:
         task = Path(scratch) / outcome.name.rpartition("/")[2]
         write_tree(outcome.name, outcome.files, task)
-        variables = {"MOORING_JOBS_DIR": os.path.abspath(jobs_dir)}
+        variables = {"MOORING_JOBS_DIR": os.path.abspath(jobs_dir), **_own_command()}
         return run_script(task / "run" / "harbor.sh", words, variables)
+
+
+def _own_command() -> dict[str, str]:
+    """So that the script asks this installation for the secrets of tongs, on PATH or not."""
+    own = Path(sys.executable).with_name("mooring")
+    return {"MOORING_COMMAND": str(own)} if own.exists() else {}

@@ -7,7 +7,7 @@ import click
 from compiler import resources
 from compiler.surface.reference import render_reference
 
-SCHEMAS = ("build",)
+SCHEMAS = ("build", "tong")
 
 
 @click.command("schema")
@@ -22,6 +22,8 @@ def command(name: str, markdown: bool) -> None:
       mooring schema build > build.schema.json
       # yaml-language-server: $schema=build.schema.json
     """
+    if markdown and name != "build":
+        raise click.UsageError("--markdown is for the build file: docs/tongs.md tells of tongs")
     if markdown:
         click.echo(render_reference(resources.schema(name)), nl=False)
     else:

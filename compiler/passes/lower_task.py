@@ -165,6 +165,7 @@ def _lower_evaluator(build: Task) -> Service:
             retries=120,
         ),
         depends_on=((contracts.RUNNER, Condition.STARTED),),
+        stop_seconds=contracts.NESTED_STOP_SECONDS if nested else None,
     )
 
 

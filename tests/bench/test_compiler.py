@@ -158,3 +158,33 @@ def test_a_large_partition(inline: bool, tmp_path: Path) -> None:
     where = "in build.yaml" if inline else "in a file"
     print(f"\n{count} partition entries {where}: {whole} (aim: 5)")
     assert whole.wall < 120
+
+
+@pytest.mark.parametrize("anvil", [True, False], ids=["launch", "task"])
+def test_many_tongs(anvil: bool, tmp_path: Path) -> None:
+    """From 250 to 1,000 the time may grow with their number, and no faster."""
+    times = {count: _compile_tongs(tmp_path / str(count), count, anvil) for count in (250, 1000)}
+    where = "with an anvil" if anvil else "beside a task"
+    print(
+        f"\n1,000 tongs {where}: {times[1000]} (aim: 3), {times[1000].times(times[250])} as long "
+        "as 250 of them (aim: 4)"
+    )
+    assert times[1000].cpu < 8 * times[250].cpu
+
+
+def _compile_tongs(source: Path, count: int, anvil: bool) -> Taken:
+    tongs = source / "tongs"
+    tongs.mkdir(parents=True)
+    for i in range(count):
+        needs = f"depends_on: [tong-{i - 1}]\n" if i % 10 else ""
+        (tongs / f"tong-{i}.yaml").write_text(
+            "lifecycle: session\nimage: acme/tong:1\nenv: {KEY: '${secret:vault:key}'}\n"
+            f"interface: {{kind: port, port: 80}}\nmounts: ['volume:v{i}:/v']\n{needs}"
+        )
+    if anvil:
+        build = "name: acme/many\nanvil: {image: acme/harness}\n"
+    else:
+        shutil.copytree(EXAMPLE, source, dirs_exist_ok=True)
+        build = (EXAMPLE / "build.yaml").read_text("utf-8")
+    (source / "build.yaml").write_text(f"{build}tongs: [tongs]\n")
+    return measure(mooring("compile", source, "-o", source.with_suffix(".out")), 1, skip=0)

@@ -14,11 +14,21 @@ from compiler.diagnostics.render_text import message_of
 from compiler.edge.read_project import read_bare_inputs, read_inputs
 from compiler.ir.build import Bare
 from compiler.ir.project import Project, complete
-from compiler.ir.task_plan import Asset, Mount, Network, Service, TaskPlan, Variable
+from compiler.ir.task_plan import (
+    Asset,
+    FromCaller,
+    Mount,
+    Network,
+    Service,
+    Socket,
+    TaskPlan,
+    Variable,
+)
 from compiler.passes.lower_bare import lower_bare
 from compiler.passes.lower_task import lower_task
 from tests.fixture_cases import OK, list_cases
-from tests.projects import MODE_B, project_of, write_project, write_project_b
+from tests.projects import MODE_B, project_of, render, write_project, write_project_b
+from tests.tongs import make_tong
 
 SECRETS = [{"name": "JUDGE_KEY"}, {"name": "MODEL_KEY", "to": "candidate"}]
 
@@ -161,6 +171,72 @@ def test_each_thing_of_the_evaluator_s_image_is_found(project: Project, service:
     broken = change(plan, service, lambda s: replace(s, image=image))
     found = list(check_trust_boundary(project.build, broken))
     assert {str(dict(d.params)["what"]) for d in found} == {"labels and samples", "the scorer"}
+
+
+TONG = {
+    "name": "hot",
+    "lifecycle": "session",
+    "image": "acme/hot:1",
+    "env": {"TOKEN": "${secret:vault:token}"},
+    "interface": {"kind": "port", "port": 80},
+}
+
+
+@pytest.fixture
+def with_tong(tmp_path: Path) -> tuple[Project, TaskPlan]:
+    project = project_of(write_project(tmp_path, {"secrets": SECRETS}))
+    tong = make_tong(render({key: TONG[key] for key in TONG if key != "name"}), "hot")
+    project = replace(project, inputs=replace(project.inputs, tongs=(tong,)))
+    return project, lower_task(project)
+
+
+def told_of(project: Project, plan: TaskPlan) -> list[str]:
+    return [message_of(found) for found in check_trust_boundary(project.build, plan)]
+
+
+def test_a_tong_as_the_compiler_makes_it_opens_nothing(
+    with_tong: tuple[Project, TaskPlan],
+) -> None:
+    assert told_of(*with_tong) == []
+
+
+def socketed(service: Service) -> Service:
+    return replace(service, socket=Socket(target=contracts.DOCKER_SOCKET))
+
+
+def given(service: Service) -> Service:
+    held = (FromCaller(name="MOORING_SECRET_HOT__TOKEN"),)
+    added = Variable(name="TOKEN", value=held)
+    return replace(service, environment=(*service.environment, added))
+
+
+@pytest.mark.parametrize(
+    ("service", "how", "said"),
+    [
+        ("tong-hot", lambda s: joining(s, "eval"), "a connection to eval-sidecar"),
+        ("tong-hot", lambda s: mounting(s, "admin_state"), "budgets and the ledger"),
+        ("tong-hot", lambda s: mounting(s, "runner_io"), "runner_io"),
+        ("tong-hot", lambda s: knowing(s, "JUDGE_KEY"), "the secret JUDGE_KEY"),
+        ("tong-hot", socketed, "the host"),
+        ("main", socketed, "the host"),
+        ("main", given, "the secret MOORING_SECRET_HOT__TOKEN"),
+        ("eval-sidecar", given, "the secret MOORING_SECRET_HOT__TOKEN"),
+        ("tong-hot-ready", lambda s: joining(s, "eval"), ""),
+    ],
+    ids=str,
+)
+def test_each_way_that_a_tong_could_open(
+    with_tong: tuple[Project, TaskPlan],
+    service: str,
+    how: Callable[[Service], Service],
+    said: str,
+) -> None:
+    project, plan = with_tong
+    found = told_of(project, change(plan, service, how))
+    # A gate is as little trusted as main, and eval leads nowhere else.
+    assert bool(found) == bool(said)
+    assert any(f"would reach {service}" in text for text in found) or not said
+    assert any(said in text for text in found) or not said
 
 
 @pytest.fixture

@@ -18,7 +18,15 @@ from .dataset import Sample
 from .delivery import RETRY_DELAYS, deliver, refusal
 from .outcomes import MOST_LOST, Failed, Lost, Outcome
 from .plan import PlanA
-from .runner_client import Run, RunnerClient, RunnerFailure, TreeRefused, TreeUnknown
+from .runner_client import (
+    SAMPLE_MARGIN,
+    Run,
+    RunnerClient,
+    RunnerFailure,
+    RunnerSilent,
+    TreeRefused,
+    TreeUnknown,
+)
 from .scorer import Scorers, ScorerUnusable, check_scorer
 from .suspicion import Suspicion
 
@@ -157,6 +165,9 @@ class _Evaluation:
         self._cause = f"{type(error).__name__}: {error}"
         _log.warning("machinery: %s", self._cause)
         self._suspicion.count(error)
+        if isinstance(error, RunnerSilent):
+            # What is beyond the sample's own time, of one that runs beside others.
+            self._clock.lost += SAMPLE_MARGIN / self._plan.max_concurrency
 
     async def _recover(self, error: Exception, delay: float | None) -> bool:
         """After a failure of the machinery: whether to try again now."""

@@ -35,6 +35,10 @@ class RunnerFailure(Exception):
     """The runner could not do it: the machinery's failure."""
 
 
+class RunnerSilent(RunnerFailure):
+    """The runner did not answer within its time, which is longer than a sample's own."""
+
+
 class TreeUnknown(RunnerFailure):
     """The runner does not have the tree (any more)."""
 
@@ -150,7 +154,7 @@ class RunnerClient:
                 connection = await (self._open() if fresh else self._connect())
                 yield connection
         except TimeoutError as error:
-            raise RunnerFailure("the runner did not answer in time") from error
+            raise RunnerSilent("the runner did not answer in time") from error
         except (OSError, asyncio.IncompleteReadError, frames.FrameError) as error:
             raise RunnerFailure(f"the runner cannot be reached or understood: {error}") from error
         else:

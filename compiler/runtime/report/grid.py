@@ -165,7 +165,10 @@ def render_trial_line(trial: Trial) -> str:
 def grid_document(
     cells: Sequence[Cell], trials: Sequence[Trial], problem: str | None
 ) -> dict[str, Any]:
-    """The grid for programs. `problem` says what is amiss with the job as a whole."""
+    """The grid for programs (schemas/runtime/grid.schema.json).
+
+    `problem` says what is amiss with the job as a whole.
+    """
     return {
         "version": VERSION,
         "problem": problem,

@@ -27,6 +27,7 @@ else:
 
 EXIT_RECORD = ".mooring/exit.json"
 _RETRY_CODE = 1
+_PORT_SECONDS = 1.0
 
 
 class Unable(Exception):
@@ -52,8 +53,8 @@ def become_gateway(spec: Spec, *, announce: bool) -> NoReturn:
 
     Raises Unable, or returns never.
     """
-    if spec.readiness == "tcp" and is_listening(spec.port):
-        raise Unable(f"port {spec.port} is taken by another process", _RETRY_CODE)
+    if spec.readiness == "tcp":
+        _await_port(spec.port)
     environment = make_environment(original_environment(), spec)
     os.chdir(spec.folder)
     _forget_last_exit()
@@ -65,6 +66,16 @@ def become_gateway(spec: Spec, *, announce: bool) -> NoReturn:
     except OSError as error:
         program = os.fsdecode(spec.argv[0])
         raise Unable(f"{program} cannot be run: {error.strerror}", FATAL_CODE) from error
+
+
+def _await_port(port: int) -> None:
+    """A gateway that was just ended may have let go of the profile before it did of its port."""
+    begun = time.monotonic()
+    while is_listening(port):
+        waited = time.monotonic() - begun
+        if waited >= _PORT_SECONDS:
+            raise Unable(f"port {port} is taken by another process", _RETRY_CODE)
+        time.sleep(pause_after(waited))
 
 
 def reset_signals() -> None:

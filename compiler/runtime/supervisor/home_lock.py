@@ -9,17 +9,18 @@ import time
 from .files import Unusable, read_small
 from .places import own_file
 from .slot_run import HOME_LOCK_FD
+from .slots import wait_for
 
 FILE = "supervisor.lock"
+# Who only looks whether it is held has it for an instant.
+TAKE_SECONDS = 0.2
 
 
 def take_home(home: str) -> bool:
     """Holds the home, through exec, at HOME_LOCK_FD. False: another container does."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(own_file(home, FILE), flags, 0o644)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not wait_for(lambda: _lock(file, fcntl.LOCK_EX), TAKE_SECONDS):
         os.close(file)
         return False
     os.ftruncate(file, 0)
@@ -29,6 +30,26 @@ def take_home(home: str) -> bool:
     if file != HOME_LOCK_FD:
         os.close(file)
     return True
+
+
+def _lock(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_held(home: str) -> bool:
+    """Whether some container supervises the home."""
+    try:
+        file = os.open(own_file(home, FILE), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not _lock(file, fcntl.LOCK_SH)
+    finally:
+        os.close(file)
 
 
 def home_holder(home: str) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import profiles, s6
-from .errors import CommandError, ProfileExists, UnknownProfile
+from .errors import CommandError, NotSupervisedHere, ProfileExists, UnknownProfile
 from .gateway import await_stopped, begin_stop
+from .home_lock import is_held
 from .manager import (
     check_name,
     commands_lock,
@@ -62,7 +63,11 @@ def delete_profile(plan: Plan, name: str, *, keep_data: bool) -> None:
             "`mooring gateway stop` stops its gateway",
         )
     need_profile(plan, name)
-    supervised = not find_manager(plan).reason
+    manager = find_manager(plan)
+    supervised = not manager.reason
+    if not supervised and is_held(plan.home):
+        # Its gateway may run elsewhere, in the folder that would go.
+        raise NotSupervisedHere(f"not supervised here: {manager.reason}", manager.hint)
     if supervised:
         problem = begin_stop(plan, name)
         await_stopped(plan, name)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
+
+from .pace import pause_after
 
 FILE = ".mooring/lock"
 # Out of the way of what programs expect at low numbers.
@@ -38,10 +41,17 @@ def take_over(folder: str, file: int, patience: float) -> bool:
     """Takes the lock; whoever holds it is ended, by force after `patience` seconds."""
     if try_lock(file):
         return True
-    from .holders import end_holders, target_of
+    from .holders import LAST_SECONDS, end_holders, target_of
 
     end_holders({target_of(f"{folder}/{FILE}")}, patience)
-    return try_lock(file)
+    # A process that ends has no descriptors to be seen for a moment in which it still has the lock.
+    begun = time.monotonic()
+    while not try_lock(file):
+        waited = time.monotonic() - begun
+        if waited >= LAST_SECONDS:
+            return False
+        time.sleep(pause_after(waited))
+    return True
 
 
 def end_gateway(folder: str, patience: float) -> list[int]:

@@ -378,6 +378,21 @@ def test_time_that_the_machinery_lost_is_not_the_candidates(house: House) -> Non
     assert summarise(outcomes, 0.0).score is None
 
 
+def test_time_that_a_runner_hung_is_not_the_candidates_when_it_answers_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compiler.runtime.evaluator.runner_client.SAMPLE_MARGIN", 0.3)
+    house.plan["timeout"], house.plan["sample_timeout"] = 3.0, 0.3
+
+    def script(request: Json, number: int) -> Answer:
+        runners[0].hang_on("sample")
+        return right(request)
+
+    runners: list[FakeRunner] = []
+    outcomes, _ = evaluate(house, script, prepare=runners.append)
+    assert kinds(outcomes)["Lost"] >= 2 and not kinds(outcomes)["Failed"]
+
+
 def test_one_failure_of_the_runner_excuses_no_slow_candidate(house: House) -> None:
     """Tries: to have the runner fail once, and then to be slow. Gain: time that ran out is lost."""
     house.plan["timeout"] = 2.0

@@ -151,6 +151,15 @@ class Yard:
                 entry["samples"] = len(names)
 
 
+def was_broken_off(result: Json) -> bool:
+    """Whether a trial's result is of one that Harbor ended when it was told to stop. Where the
+    signal meets it in the middle of the trial's own code, it records no exception.
+    """
+    exception = result["exception_info"]
+    broken = exception is None or exception["exception_type"] == "CancelledError"
+    return broken and result["verifier_result"] is None
+
+
 def harbor_program() -> Path:
     return Path(os.environ.get("MOORING_HARBOR") or ROOT / ".venv-harbor/bin/harbor")
 
@@ -204,7 +213,7 @@ def _evaluator_plan(root: Path, slots: int) -> Json:
         **plan,
         "mode": "B",
         "harbor": dict(SETTINGS),
-        "timeout": 100,
+        "timeout": 300,
         "max_concurrency": slots,
         "secrets": [],
     }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
+from compiler.resources import schema
 from compiler.runtime.report.failures import class_of
 from compiler.runtime.report.grid import (
     Combination,
@@ -29,6 +32,19 @@ def trial(rewards: dict[str, float] | None, kind: str | None = None, **more: obj
     return Trial(rewards=rewards or {}, problem=problem, exception=kind, kind=kind, **given)  # type: ignore[arg-type]
 
 
+def check_document(document: dict[str, Any]) -> None:
+    """It is JSON, and what its schema says."""
+    jsonschema.validate(json.loads(json.dumps(document)), schema("runtime/grid"))
+
+
+def test_a_document_of_another_form_is_not_the_schema_s() -> None:
+    document = grid_document(summarise([HERE], [], 1), [], None)
+    check_document(document)
+    for change in ({"version": 2}, {"cells": None}, {"more": 1}):
+        with pytest.raises(jsonschema.ValidationError):
+            check_document({**document, **change})
+
+
 def test_a_failure_lowers_no_mean() -> None:
     trials = [
         trial({"reward": 1.0}, seconds=10.0, cost=0.5),
@@ -49,6 +65,7 @@ def test_a_failure_lowers_no_mean() -> None:
         "provider": {"ApiRateLimitError": 1},
     }
     assert (cell.cost, cell.seconds) == (0.75, 20.0)
+    check_document(grid_document([cell], trials, None))
 
 
 def test_each_reward_key_has_its_mean() -> None:
@@ -83,7 +100,7 @@ def test_what_others_wrote_is_one_line() -> None:
         assert text.isprintable()
         assert len(text) < 600
     assert render_grid([cell]).count("\n") == 1
-    json.dumps(grid_document([cell], [found], nasty))
+    check_document(grid_document([cell], [found], nasty))
 
 
 @pytest.mark.parametrize(

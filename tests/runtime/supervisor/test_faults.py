@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from compiler.runtime.supervisor.tally import read_tally
 from tests.runtime.supervisor.plans import declare
 from tests.runtime.supervisor.tree import PORTS, Tree, open_tree
 
@@ -214,6 +215,8 @@ def test_a_killed_supervisor_leaves_one_gateway(user_tree: Tree, deaf: bool) -> 
     tree.wait_for(lambda: gateways(tree, "coder") not in ([], [before]))
     tree.wait_state("coder", "running")
     assert gateways(tree, "coder") == [tree.status("coder")["pid"]]
+    # That was nobody's death.
+    assert read_tally(str(tree.scandir / "gateway-coder")).deaths == []
 
 
 def test_a_stop_ends_a_gateway_that_nobody_supervises(user_tree: Tree) -> None:
@@ -301,9 +304,14 @@ def test_a_second_tree_on_one_home_starts_nothing_and_says_so(tree: Tree) -> Non
         assert "not supervised here" in done.stderr
         assert "use the other one, or end it" in done.stderr
         assert other.run("health").returncode == 3
+        assert other.run("profile", "delete", "coder").returncode == 3
         assert other.shut_down() == 0
     assert tree.starts("coder") == 1
     assert tree.status("coder")["state"] == "running"
+    # Where nobody supervises, nobody's gateway is in the way.
+    tree.shut_down()
+    tree.ok("profile", "delete", "coder")
+    assert not tree.profile("coder").exists()
 
 
 # ---- full disks -------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """A `docker` that has no engine: it remembers what it was told, and answers as one would.
 
-It is run as a program. The folder in FAKE_DOCKER holds `state.json` (containers by name, networks),
-the `log` of all calls, a JSON list a line, and what was delivered to containers.
+It is run as a program. The folder in FAKE_DOCKER holds `state.json` (containers by name, networks,
+and fates: which containers cannot be run, end at once, are deaf to what is delivered, or were never
+told), the `log` of all calls, a JSON list a line, and what was delivered to containers.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def answer(argv: list[str], state: dict[str, Any]) -> int | None:
     if kind == "run":
         return run(words, state)
     if kind == "exec":
-        return None if words[0] == "-i" else 0
+        return execute(words, state)
     if kind == "rm":
         for name in (word for word in words if not word.startswith("-")):
             state["containers"].pop(name, None)
@@ -74,6 +75,19 @@ def answer(argv: list[str], state: dict[str, Any]) -> int | None:
     return 0 if kind in ("logs", "pull", "inspect") else 64
 
 
+def awaits(state: dict[str, Any], fate: str, name: str) -> bool:
+    """Whether that is the container's lot; fates name the ends of names, which sessions begin."""
+    return name.endswith(tuple(state["fates"].get(fate, ())))
+
+
+def execute(words: list[str], state: dict[str, Any]) -> int | None:
+    """A delivery lasts; a check ends at once."""
+    name = next(word for word in words if not word.startswith("-"))
+    if words[0] == "-i":
+        return 1 if awaits(state, "deaf", name) else None
+    return int(awaits(state, "untold", name) and any("delivered" in word for word in words))
+
+
 def bears(labels: dict[str, str], wanted: str) -> bool:
     name, equals, value = wanted.partition("=")
     return name in labels and (not equals or labels[name] == value)
@@ -90,9 +104,11 @@ def run(words: list[str], state: dict[str, Any]) -> int | None:
         return 125
     labels = dict(v.partition("=")[::2] for option, v in pairs if option == "--label")
     networks = [value for option, value in pairs if option == "--network"]
-    state["containers"][name] = {"running": True, "labels": labels, "networks": networks}
+    fails = awaits(state, "fails", name)
+    running = not fails and not awaits(state, "ends", name)
+    state["containers"][name] = {"running": running, "labels": labels, "networks": networks}
     print(name)
-    return 0
+    return 125 if fails else 0
 
 
 def network(words: list[str], state: dict[str, Any]) -> int:
@@ -159,7 +175,7 @@ def show(template: str, name: str, state: dict[str, Any]) -> int:
     elif "Labels" in template:
         print(running, container["labels"].get("mooring.tong.config-hash", ""))
     else:
-        print(running, 0)
+        print(running, 0 if container["running"] else 3)
     return 0
 
 

@@ -1,8 +1,8 @@
 """launch.sh and the live launcher, on one plan and an engine that only remembers: the same calls.
 
-What may differ is how each looks at the engine: who runs, who is ready, which image there is. What
-changes it (networks, containers, deliveries, the anvil) must be the same words, each in an order
-that the dependencies allow.
+What may differ stands in DIFFERENCES, and is how each looks at the engine. What changes it
+(networks, containers, deliveries, the anvil) must be the same words, each in an order that the
+dependencies allow.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,48 @@ type Call = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launched:
-    """How a launch ended, what it told the engine, and what it delivered to whom."""
+    """How a launch ended, what it told the engine, what it delivered to whom, and what is left."""
 
     code: int
     calls: list[Call]
     delivered: dict[str, bytes]
+    left: Json
     said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Calls in which the two may differ, and why."""
+
+    what: str
+    why: str
+    covers: Callable[[Call], bool]
+
+
+DIFFERENCES = (
+    Difference(
+        what="questions: inspect, ls, logs",
+        why="the script asks for one value of one container, the launcher for all of many at once",
+        covers=lambda call: call[1] in ("inspect", "ls") or call[0] == "logs",
+    ),
+    Difference(
+        what="checks in a container: exec that delivers nothing",
+        why="how often one is tried depends on time; whether secrets arrived the launcher asks "
+        "once more, before it asks a provider",
+        covers=lambda call: call[0] == "exec" and call[1] != "-i",
+    ),
+    Difference(
+        what="the container that tries ports",
+        why="the script's is asked again and again, the launcher's tries all by itself and tells",
+        covers=lambda call: any(word == "SESSION-probe" for word in call),
+    ),
+    Difference(
+        what="pulls",
+        why="the launcher fetches what is missing before anything is started, the script where it "
+        "has to know what an image runs",
+        covers=lambda call: call[0] == "pull",
+    ),
+)
 
 
 class Desk:
@@ -64,15 +101,15 @@ class Desk:
         fake.write_text(f'#!/bin/sh\nexec {sys.executable} -S {fake_docker.__file__} "$@"\n')
         fake.chmod(0o755)
 
-    def state(self, containers: Json) -> Json:
+    def state(self, containers: Json, fates: Json) -> Json:
         existing: Json = {n["name"]: {} for n in self.plan["networks"] if n["existing"]}
-        return {"containers": containers, "networks": existing}
+        return {"containers": containers, "networks": existing, "fates": fates}
 
-    def run(self, how: str, containers: Json) -> Launched:
+    def run(self, how: str, containers: Json, fates: Json | None = None) -> Launched:
         engine = self.folder / how
         engine.mkdir()
         (engine / "log").touch()
-        (engine / "state.json").write_text(json.dumps(self.state(containers)), "utf-8")
+        (engine / "state.json").write_text(json.dumps(self.state(containers, fates or {})))
         environment = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "HOME": str(engine),
@@ -97,6 +134,7 @@ class Desk:
             delivered={
                 plain(path.name, calls): path.read_bytes() for path in engine.glob("delivered-*")
             },
+            left=json.loads(plain((engine / "state.json").read_text("utf-8"), calls)),
             said=done.stderr.decode(),
         )
 
@@ -147,21 +185,9 @@ def normal(calls: list[Call]) -> list[Call]:
         words = tuple(plain(word, calls) for word in call)
         if words[0] == "rm":
             found.extend(("rm", *words[1:3], name) for name in words[3:])
-        elif words[:2] in CHANGES or words[0] in ("run", "exec"):
+        else:
             found.append(words)
-    return [call for call in found if not is_of_probe(call) and not is_question(call)]
-
-
-CHANGES = [("network", verb) for verb in ("create", "rm", "connect", "disconnect")]
-
-
-def is_of_probe(call: Call) -> bool:
-    return any(word == "SESSION-probe" for word in call)
-
-
-def is_question(call: Call) -> bool:
-    """A command in a container that delivers nothing."""
-    return call[0] == "exec" and call[1] != "-i"
+    return [call for call in found if not any(each.covers(call) for each in DIFFERENCES)]
 
 
 def check_order(plan: Json, calls: list[Call]) -> None:
@@ -212,11 +238,12 @@ def found_before(desk: Desk, how: str) -> Json:
     }
 
 
-def compare(desk: Desk, before: Json) -> Launched:
-    script, live = desk.run("script", before), desk.run("live", before)
+def compare(desk: Desk, before: Json, fates: Json | None = None) -> Launched:
+    script, live = desk.run("script", before, fates), desk.run("live", before, fates)
     assert (script.code, live.code) == (fake_docker.ANVIL_CODE,) * 2, script.said + live.said
     assert Counter(script.calls) == Counter(live.calls)
     assert script.delivered == live.delivered
+    assert script.left == live.left
     check_order(desk.plan, script.calls)
     check_order(desk.plan, live.calls)
     return script
@@ -294,6 +321,55 @@ def test_plans_by_chance(seed: int, tmp_path: Path) -> None:
     (source / "build.yaml").write_text(render(made_up(seed)), "utf-8")
     desk = Desk(tmp_path, source)
     compare(desk, found_before(desk, random.Random(seed).choice(["nothing", "stale", "running"])))
+
+
+HOT = {
+    "lifecycle": "shared",
+    "image": "image:1",
+    "interface": {"kind": "port", "port": 1},
+    "env": {"TOKEN": "${secret:p:x}"},
+    "command": ["serve"],
+}
+
+
+def write_build(folder: Path, *tongs: Json) -> Desk:
+    (folder / "input").mkdir()
+    build = {"name": "acme/two", "tongs": list(tongs), "anvil": {"image": "harness:1"}}
+    (folder / "input/build.yaml").write_text(render(build), "utf-8")
+    return Desk(folder, folder / "input")
+
+
+def test_a_shared_tong_that_was_never_told_is_made_anew(tmp_path: Path) -> None:
+    """It runs, and its hash is right; a launch that was killed left it waiting."""
+    desk = write_build(tmp_path, {"name": "hot", **HOT})
+    script = compare(desk, found_before(desk, "running"), {"untold": ["hot"]})
+    verbs = [call[0] for call in script.calls if call[0] in ("rm", "run", "exec")]
+    assert verbs == ["rm", "run", "exec", "run"]
+
+
+@pytest.mark.parametrize("fate", ["fails", "ends", "deaf"])
+@pytest.mark.parametrize("lifecycle", ["session", "shared"])
+def test_a_failure_leaves_the_same(fate: str, lifecycle: str, tmp_path: Path) -> None:
+    """Which calls there are before the end depends on time; not how it ends, and what stays."""
+    second = {**HOT, "name": "second", "lifecycle": lifecycle, "depends_on": ["first"]}
+    desk = write_build(tmp_path, {"name": "first", **HOT}, second)
+    ended = [desk.run(how, {}, {fate: ["second"]}) for how in ("script", "live")]
+    assert [each.code for each in ended] == [125, 125], ended
+    assert ended[0].left == ended[1].left
+    assert [name.rpartition("-")[2] for name in ended[0].left["containers"]] == ["first"]
+    assert all("tong second" in each.said for each in ended)
+    assert not [c for each in ended for c in each.calls if c[0] == "run" and "-d" not in c]
+
+
+def test_the_table_of_differences_covers_no_change() -> None:
+    changes = [
+        *(("network", verb, "n", "c") for verb in ("create", "rm", "connect", "disconnect")),
+        ("run", "-d", "--name", "c", "i"),
+        ("run", "i"),
+        ("exec", "-i", "c", "sh"),
+        ("rm", "--force", "--volumes", "c"),
+    ]
+    assert not [call for call in changes for each in DIFFERENCES if each.covers(call)]
 
 
 def test_a_missing_secret_stops_the_script_before_anything(tmp_path: Path) -> None:
