@@ -461,7 +461,8 @@ def test_run_hands_over_to_the_task_s_script(
     assert ended.code == code
     ((script, words, variables),) = called
     assert words == ["-a", "oracle", "-m", "x/y", "-e", "docker", "--debug", "-k", "2"]
-    assert variables == {"MOORING_JOBS_DIR": str(tmp_path / "jobs")}
+    own = {"MOORING_COMMAND": str(Path(sys.executable).with_name("mooring"))}
+    assert variables == {"MOORING_JOBS_DIR": str(tmp_path / "jobs"), **own}
     assert "/small/run/harbor.sh" in script
     assert not Path(script).exists()
 
