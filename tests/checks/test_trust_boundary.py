@@ -223,7 +223,6 @@ def given(service: Service) -> Service:
         ("eval-sidecar", given, "the secret MOORING_SECRET_HOT__TOKEN"),
         ("tong-hot-ready", lambda s: joining(s, "eval"), ""),
     ],
-    ids=str,
 )
 def test_each_way_that_a_tong_could_open(
     with_tong: tuple[Project, TaskPlan],
