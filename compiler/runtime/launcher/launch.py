@@ -142,7 +142,17 @@ class _Launch:
             elif not self.engine.has_network(name):
                 if network.existing:
                     raise LaunchError(f"there is no network {name}, which the plan builds on")
+                self._share_network(name)
+
+    def _share_network(self, name: str) -> None:
+        """Makes it unless another launch just has: engines take two networks of one name."""
+        lock = Lock(os.path.join(self.options.home, LOCKS), f"network-{name}")
+        lock.acquire(lambda: False, lambda: None)
+        try:
+            if not self.engine.has_network(name):
                 self.engine.create_network(name, {})
+        finally:
+            lock.release()
 
     def _leave(self) -> None:
         """Shared tongs stay, off the session's network."""

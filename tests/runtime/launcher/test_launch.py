@@ -141,6 +141,33 @@ def test_recreated(house: House, found: Container) -> None:
     assert set(house.engine.there) == {"tong-hot"}
 
 
+def test_two_launches_make_one_network(house: House) -> None:
+    """The second waits for the first, and looks again."""
+    networks = [{"name": "both", "owned": False, "existing": False}]
+    first = Lock(str(house.home / "locks"), "network-both")
+    assert first.acquire(lambda: False, lambda: None)
+    asked = threading.Event()
+    has_network = house.engine.has_network
+
+    def look(name: str) -> bool:
+        found = has_network(name)
+        asked.set()
+        return found
+
+    house.engine.has_network = look  # type: ignore[method-assign]
+
+    def finish() -> None:
+        assert asked.wait(20)
+        house.engine.networks["both"] = Network("both")
+        first.release()
+
+    other = threading.Thread(target=finish)
+    other.start()
+    assert house.launch([hot()], networks=networks) == 0
+    other.join()
+    assert "network create" not in {call[0] for call in house.engine.calls}
+
+
 def test_a_shared_tong_on_the_network_already_is_not_joined_again(house: House) -> None:
     """A harness that has a network of its own: the second launch finds the tong there."""
     house.engine.networks["corp"] = Network("corp")
