@@ -230,7 +230,6 @@ def given(service: Service, secret: str = OWN) -> Service:
         ("tong-hot", lambda s: given(s, f"{OWN}_2"), ""),
         ("tong-hot-ready", lambda s: joining(s, "eval"), ""),
     ],
-    ids=str,
 )
 def test_each_way_that_a_tong_could_open(
     with_tong: tuple[Project, TaskPlan],
