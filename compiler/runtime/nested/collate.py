@@ -120,8 +120,10 @@ def _best(
     pairs: Sequence[tuple[Trial, Verdict]],
     settings: Settings,
 ) -> Verdict | None:
-    """Clean with rewards, then rewards and an exception, then no rewards; the later of equals."""
-    if done:
+    """Clean with rewards, then rewards and an exception, then no rewards; the later of equals. That
+    there is no score is known when all attempts are done.
+    """
+    if len(done) >= settings.n_attempts or any(isinstance(v, Score) for _, v in done):
         ranked = sorted(enumerate(done), key=lambda item: (_rank(*item[1]), item[0]))
         return ranked[-1][1][1]
     return _last_lost(pairs) if len(pairs) >= settings.n_attempts else None

@@ -23,6 +23,12 @@ class RunnerUnreachableError(Exception):
     """The runner could not hold the session: the machinery's failure."""
 
 
+class EnvironmentLostError(Exception):
+    """A call of the candidate's failed and the environment does no more what it is asked: the
+    machinery's failure, and one that a candidate can bring about.
+    """
+
+
 KINDS: dict[str, type[Exception]] = {
     "exit": CandidateExitError,
     "provider": CandidateProviderError,

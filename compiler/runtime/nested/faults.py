@@ -33,6 +33,8 @@ _CANDIDATE = (
 _MACHINERY = (
     # The runner did not hold the session.
     "RunnerUnreachableError",
+    # The environment stopped working while the agent used it.
+    "EnvironmentLostError",
     # The environment: its image, its start, files to and from it.
     "SandboxBuildFailedError",
     "EnvironmentStartTimeoutError",
@@ -66,9 +68,9 @@ FAULTS: Mapping[str, Fault] = {
 }
 # Told by the proxy, in words that candidate code may have chosen.
 OF_THE_PROXY = ("CandidateError", "CandidateExitError", "CandidateProviderError")
-# A candidate's failure is not tried again unless the build file asks for it: another try would be
-# one that others do not get.
-NEVER_RETRIED = _CANDIDATE
+# What a candidate can bring about, its own failures first, is not tried again unless the build file
+# asks for it: another try would be one that others do not get.
+NEVER_RETRIED = (*_CANDIDATE, "RunnerUnreachableError", "EnvironmentLostError")
 # Harbor's own list, which `--retry-exclude` replaces (models/job/config.py of Harbor 0.24).
 HARBORS_EXCLUDED = (
     "AgentAuthenticationError",

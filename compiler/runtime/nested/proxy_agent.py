@@ -17,7 +17,7 @@ from harbor.trial.errors import AgentTimeoutError
 
 from ..runner import frames
 from .calls import Calls
-from .errors import CandidateError
+from .errors import CandidateError, EnvironmentLostError
 from .report import read_report
 from .session import Session
 from .transfers import FILE_BYTES, LOGS_BYTES
@@ -79,7 +79,7 @@ class ProxyAgent(BaseAgent):  # type: ignore[misc]
         finally:
             if not _has_steps(environment):
                 self._close()
-            await _clear_verification(environment, self._own_tests)
+            await self._clear(environment)
 
     async def _phase(self, order: frames.Header, context: AgentContext | None = None) -> None:
         if self._session is None or self._calls is None:
@@ -98,10 +98,20 @@ class ProxyAgent(BaseAgent):  # type: ignore[misc]
             _fill(context, report)
 
     async def _blame(self, error: Exception) -> None:
-        """When a call failed and the environment has stopped working, that is what happened."""
+        """When a call failed and the environment has stopped working, that is what happened: by
+        itself, or because the candidate ended it.
+        """
         trouble = self._calls.trouble if self._calls is not None else None
         if self._calls is not None and trouble is not None and not await self._calls.works():
-            raise trouble from error
+            raise EnvironmentLostError(f"{type(trouble).__name__}: {trouble}") from error
+
+    async def _clear(self, environment: BaseEnvironment) -> None:
+        try:
+            await _clear_verification(environment, self._own_tests)
+        except Exception as error:
+            if self._calls is None or await self._calls.works():
+                raise
+            raise EnvironmentLostError(f"{type(error).__name__}: {error}") from error
 
     def _start(self, environment: BaseEnvironment) -> frames.Header:
         """What the candidate is told: nothing that names the task, and no variable of its."""
@@ -144,10 +154,13 @@ async def _bounded(seconds: float) -> AsyncIterator[None]:
 
 
 def _fill(context: AgentContext, report: frames.Header) -> None:
-    """Takes in a candidate's report on itself, if it is one."""
+    """Takes in a candidate's report on itself, if it is one that Harbor can write down: one that it
+    cannot would end the whole job.
+    """
     try:
         read = AgentContext.model_validate(read_report(report.get("context")))
-    except ValueError:
+        read.model_dump_json()
+    except (ValueError, RecursionError):
         return
     for key in AgentContext.model_fields:
         setattr(context, key, getattr(read, key))

@@ -11,6 +11,8 @@ MESSAGE = 4000
 METADATA = 64 * 1024
 ROLLOUTS = 512 * 1024
 MOST_MODELS = 32
+# Levels of lists and objects: Harbor's own writer gives up at some hundreds.
+MOST_LEVELS = 32
 _COUNTS = ("n_input_tokens", "n_cache_tokens", "n_output_tokens")
 _MOST_TOKENS = 2**53
 _MOST_COST = 1e9
@@ -23,7 +25,7 @@ def read_report(value: object) -> dict[str, Any]:
     found: dict[str, Any] = _read_usage(value)
     models = value.get("model_usage")
     if isinstance(models, Mapping) and len(models) <= MOST_MODELS:
-        usages = {str(name)[:200]: _read_usage(usage) for name, usage in models.items()}
+        usages = {read_text(name, 200): _read_usage(usage) for name, usage in models.items()}
         found["model_usage"] = {name: _whole(usage) for name, usage in usages.items()}
     for key, kind, limit in (("metadata", dict, METADATA), ("rollout_details", list, ROLLOUTS)):
         if isinstance(value.get(key), kind) and _is_small(value[key], limit):
@@ -50,10 +52,22 @@ def _whole(usage: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_small(value: Any, limit: int) -> bool:
+    """Whether it is JSON that anybody can write down: of bounded size and depth, in UTF-8."""
     try:
-        return len(json.dumps(value, allow_nan=False)) <= limit
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        return len(text.encode()) <= limit and _is_flat(value)
     except (ValueError, RecursionError):
         return False
+
+
+def _is_flat(value: Any) -> bool:
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        inner = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [child for items in inner for child in items if isinstance(child, (dict, list))]
+        if not level:
+            return True
+    return False
 
 
 def read_text(value: object, limit: int = MESSAGE) -> str:

@@ -28,6 +28,8 @@ MOST_CALLS = 100_000
 CONNECT_SECONDS = 10.0
 # For the runner to end what runs, to clean up, and to say how it went.
 END_SECONDS = 40.0
+# For the runner to say that it is there.
+PING_SECONDS = 10.0
 # For an agent whose time is over to hand in what it has.
 GRACE_SECONDS = 5.0
 
@@ -37,7 +39,8 @@ class Session:
     process has ended, and the stream to the process itself.
     """
 
-    def __init__(self, stream: FrameStream, control: FrameStream, calls: Calls) -> None:
+    def __init__(self, path: str, stream: FrameStream, control: FrameStream, calls: Calls) -> None:
+        self._path = path
         self._stream = stream
         self._control = control
         self._calls = calls
@@ -174,11 +177,15 @@ class Session:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _explain_end(self) -> Exception:
-        """The process is gone: the runner says how, or has failed itself."""
+        """The process is gone, or has hung up: the runner says how, or has failed itself."""
         try:
             async with asyncio.timeout(END_SECONDS):
                 answer, _ = await self._control.receive(frames.MAX_HEADER, frames.MAX_BODY)
-        except (TimeoutError, OSError, frames.FrameError) as error:
+        except TimeoutError as error:
+            if await _answers(self._path):
+                return CandidateError("the agent's process hung up and went on running")
+            return RunnerUnreachableError(f"{type(error).__name__}: {error}")
+        except (OSError, frames.FrameError) as error:
             return RunnerUnreachableError(f"{type(error).__name__}: {error}")
         if answer.get("ok") is not True:
             return RunnerUnreachableError(str(answer.get("error"))[:1000])
@@ -197,11 +204,27 @@ async def _connect(path: str, tree: str, calls: Calls) -> Session:
                 request = frames.encode_frame({"op": "session", "tree": tree})
                 await loop.sock_sendall(control, request)
             socket.send_fds(control, [b"\0"], [theirs.fileno()])
-        return Session(await FrameStream.over(ours), await FrameStream.over(control), calls)
+        return Session(path, await FrameStream.over(ours), await FrameStream.over(control), calls)
     except BaseException:
         ours.close()
         control.close()
         raise
+
+
+async def _answers(path: str) -> bool:
+    """Whether the runner answers on another connection."""
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(path)
+            stream = FrameStream(reader, writer)
+            try:
+                await stream.send({"op": "ping"})
+                answer, _ = await stream.receive(frames.MAX_HEADER)
+            finally:
+                stream.close()
+    except (TimeoutError, OSError, frames.FrameError):
+        return False
+    return answer.get("ok") is True
 
 
 def _failure(report: frames.Header) -> Exception:

@@ -170,6 +170,25 @@ def test_several_attempts(yard: Yard) -> None:
         yard.configure(n_attempts=1, max_retries=0)
 
 
+@pytest.mark.parametrize("end", ['await environment.exec("true")', "pass"])
+def test_an_environment_that_the_agent_ended_is_lost_and_not_tried_again(
+    yard: Yard, end: str
+) -> None:
+    tries = yard.root / "tries"
+    tries.unlink(missing_ok=True)
+    yard.set_tasks(["quick"])
+    yard.configure(max_retries=2)
+    try:
+        (outcome,) = yard.evaluate(
+            agent(f'await environment.exec("echo try >>{tries}; rm -rf /app")\n{end}')
+        )
+    finally:
+        yard.configure(max_retries=0)
+    assert isinstance(outcome, Lost), outcome
+    assert "EnvironmentLostError" in outcome.cause
+    assert tries.read_text() == "try\n"
+
+
 def test_a_tree_that_cannot_be_run_fails_everywhere(yard: Yard) -> None:
     yard.store.trees["f" * 40] = b"this is no archive" * 100
     outcomes = asyncio.run(yard.evaluating("f" * 40))

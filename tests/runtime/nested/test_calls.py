@@ -277,9 +277,15 @@ def test_a_report_holds_what_it_should_and_nothing_else() -> None:
         **good,
         "model_usage": {"m": {"n_input_tokens": 0, "n_cache_tokens": 0, "n_output_tokens": 0}},
     }
-    deep: Any = []
-    for _ in range(10_000):
-        deep = [deep]
+
+    def nest(levels: int) -> Any:
+        found: Any = []
+        for _ in range(levels):
+            found = [found]
+        return found
+
+    assert read_report({"metadata": {"x": nest(30)}}) == {"metadata": {"x": nest(30)}}
+    assert read_report({"model_usage": {"\ud800": {}}})["model_usage"].keys() == {"?"}
     wrong: tuple[object, ...] = (
         None,
         [],
@@ -287,7 +293,14 @@ def test_a_report_holds_what_it_should_and_nothing_else() -> None:
         {"cost_usd": float("inf")},
         {"cost_usd": -1},
         {"metadata": {"x": "y" * 70_000}},
-        {"metadata": {"x": deep}},
+        {"metadata": {"x": nest(31)}},
+        {"metadata": {"x": nest(300)}},
+        {"metadata": {"x": nest(10_000)}},
+        # JSON takes them, and no file.
+        {"metadata": {"x": "\ud800"}},
+        {"metadata": {"\udfff": 1}},
+        {"metadata": {"x": float("nan")}},
+        {"rollout_details": [{"x": ["\ud800"]}]},
         {"metadata": []},
         {"rollout_details": {}},
         {"model_usage": {str(i): {} for i in range(40)}},

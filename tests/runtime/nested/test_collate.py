@@ -138,6 +138,16 @@ TABLE: list[tuple[Json, list[Json], float | str | None]] = [
     (BEST, [_r("a", 1, e="CandidateError"), _r("a", 2, e="RuntimeError")], FAILED),
     (BEST, [_r("a", 1, e="RuntimeError")], LOST),
     (BEST | TWO, [_r("a", 1, e="RuntimeError")], None),
+    # That there is no score is known when all attempts are done.
+    (BEST | TWO, [_r("a", 1, e="CandidateError")], None),
+    (BEST | TWO, [_r("a", 1, e="CandidateError"), _r("a", 2, e="RuntimeError")], LOST),
+    (BEST | TWO, [_r("a", 1, e="CandidateError"), _r("a", 2, e="AgentTimeoutError")], FAILED),
+    (BEST | TWO, [_r("a", 1, ONE)], 1.0),
+    (
+        BEST | {"n_attempts": 3},
+        [_r("a", 1, e="RuntimeError"), _r("a", 2, e="CandidateError"), _r("a", 3, e="OSError")],
+        LOST,
+    ),
 ]  # fmt: skip
 
 

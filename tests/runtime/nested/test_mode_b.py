@@ -130,6 +130,14 @@ BEHAVIOURS: dict[str, tuple[str, float | str]] = {
         """,
         1.0,
     ),
+    "no-text": (
+        """
+        context.n_input_tokens = 3
+        context.metadata = {"x": "\\ud800"}
+        await answer(environment)
+        """,
+        1.0,
+    ),
     "raises": ('await answer(environment); raise ValueError("my own")', "CandidateError"),
     "catches": (
         """
@@ -216,6 +224,8 @@ def test_a_report_is_taken_in_as_data(module_yard: Yard) -> None:
     assert report["metadata"] == {"steps": [1, 2]}
     bad = result_of(module_yard, "bad-report")["agent_result"]
     assert {bad[key] for key in ("n_input_tokens", "cost_usd", "metadata")} == {None}
+    no_text = result_of(module_yard, "no-text")["agent_result"]
+    assert (no_text["n_input_tokens"], no_text["metadata"]) == (3, None)
 
 
 @pytest.mark.usefixtures("outcomes")
