@@ -1,4 +1,4 @@
-"""Entry of `python -I FOLDER WORKSPACE MODULE:CLASS`, with the session on descriptor 3."""
+"""Entry of `python -I FOLDER WORKSPACE MODULE:CLASS [SECRET...]`; the session is descriptor 3."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 import uuid
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -28,27 +29,31 @@ _log = logging.getLogger("mooring.agent")
 _MOST_HEADER, _MOST_BODY = 4 * 1024 * 1024, 64 * 1024 * 1024
 
 
-def main(workspace: str, import_path: str) -> None:
-    """Speaks on the session's descriptor until the other end hangs up."""
+def main(workspace: str, import_path: str, *secrets: str) -> None:
+    """Speaks on the session's descriptor until the other end hangs up. `secrets` are names of
+    variables whose values no report may show.
+    """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+    # Now: the agent may change its variables.
+    hidden = {name: os.environ[name] for name in secrets if name in os.environ}
     # First, as if the agent were started in its own folder.
     sys.path.insert(0, workspace)
     channel = socket.socket(fileno=CHANNEL)
     channel.set_inheritable(False)
-    asyncio.run(_serve(channel, import_path))
+    asyncio.run(_serve(channel, import_path, hidden))
     sys.stdout.flush()
     os._exit(0)  # whatever threads the agent left behind
 
 
-async def _serve(channel: socket.socket, import_path: str) -> None:
+async def _serve(channel: socket.socket, import_path: str, hidden: Mapping[str, str]) -> None:
     stream = await FrameStream.over(channel)
     start, _ = await stream.receive(_MOST_HEADER)
     calls = Calls(stream)
     try:
-        session = Session(stream, calls, start, import_path)
+        session = Session(stream, calls, start, import_path, hidden)
     except Exception as error:
         _log.exception("the agent cannot be made")
-        await stream.send({"op": "failed", **reports.describe(error)})
+        await stream.send({"op": "failed", **reports.describe(error, hidden)})
         return
     await stream.send({"op": "ready"})
     await session.listen()
@@ -58,8 +63,14 @@ class Session:
     """The agent, its environment, and the phase that runs, if any."""
 
     def __init__(
-        self, stream: FrameStream, calls: Calls, start: frames.Header, import_path: str
+        self,
+        stream: FrameStream,
+        calls: Calls,
+        start: frames.Header,
+        import_path: str,
+        hidden: Mapping[str, str],
     ) -> None:
+        self._hidden = hidden
         self._stream = stream
         self._calls = calls
         self._logs_limit: int = start["logs_bytes"]
@@ -113,7 +124,7 @@ class Session:
             report: dict[str, Any] = {"op": "done"}
         except (Exception, asyncio.CancelledError) as error:
             _log.exception("the agent failed")
-            report = {"op": "failed", **reports.describe(error)}
+            report = {"op": "failed", **reports.describe(error, self._hidden)}
         if order["op"] == "run":
             await self._leave(context, PurePosixPath(order["logs_dir"]))
             report["context"] = reports.context_of(context)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from harbor.agents.installed.base import NonZeroAgentExitCodeError
 from harbor.models.agent.context import AgentContext
+
+from ..runner.masks import mask
 
 # Characters; the other end takes no more.
 MESSAGE = 4000
@@ -20,16 +23,17 @@ PROVIDER_TROUBLE = frozenset(
 )
 
 
-def describe(error: BaseException) -> dict[str, Any]:
-    """Kind, type and text of a failure."""
+def describe(error: BaseException, hidden: Mapping[str, str]) -> dict[str, Any]:
+    """Kind, type and text of a failure; values of the secrets `hidden` are masked in it."""
     try:
         text = str(error)
     except Exception:  # an exception's own text may raise as well
         text = ""
     return {
         "kind": kind_of(error),
-        "type": type(error).__name__[:100],
-        "message": text[-MESSAGE:],
+        "type": mask(hidden, type(error).__name__)[:100],
+        # Before it is cut, which would leave a part of a secret.
+        "message": mask(hidden, text)[-MESSAGE:],
     }
 
 

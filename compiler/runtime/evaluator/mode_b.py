@@ -18,12 +18,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..nested.collate import Collation, Failure, Score, collate
+from ..nested.collate import Collation, Failure, Score, collate, was_used_up
 from ..nested.command import Command, Request, Surroundings, build_command
 from ..nested.faults import OF_THE_PROXY
 from ..nested.records import next_run, put_away
 from ..nested.settings import Fault
-from ..nested.supervise import Ended, run_harbor
+from ..nested.supervise import TIME_OVER, Ended, run_harbor
 from ..nested.trials import read_trials
 from .candidates import CandidateStore, MachineryFailure
 from .dataset import Sample
@@ -36,6 +36,7 @@ from .scorer import without_secrets
 FOLDER = "nested"
 CHECK_SECONDS = 60.0
 CHECK_DELAYS = (2.0, 10.0)
+_NO_TIME = "the evaluation's time was over before this task was finished"
 _MACHINERY = (RunnerFailure, MachineryFailure, OSError)
 _log = logging.getLogger("mooring.evaluator")
 
@@ -85,22 +86,33 @@ class ModeB:
 
     async def evaluate(self, tree: str, samples: Sequence[Sample]) -> tuple[Outcome, ...]:
         deadline = time.monotonic() + self._plan.timeout
+        troubles: list[Exception] = []
+
+        async def recover(error: Exception, delay: float | None) -> bool:
+            troubles.append(error)
+            return await _recover(error, delay)
+
         try:
             async with asyncio.timeout(self._plan.timeout):
-                await deliver(self._runner, self._store, tree, self._recover)
+                await deliver(self._runner, self._store, tree, recover)
         except TreeRefused as error:
             return (refusal(error),) * len(samples)
         except TimeoutError:
             return (Lost(cause="the tree was not handed to the runner in time"),) * len(samples)
         except _MACHINERY as error:
             return (Lost(cause=f"{type(error).__name__}: {error}"),) * len(samples)
-        return await self._run(tree, tuple(sample.id for sample in samples), deadline)
+        tasks = tuple(sample.id for sample in samples)
+        return await self._run(tree, tasks, deadline, calm=not troubles)
 
-    async def _run(self, tree: str, tasks: tuple[str, ...], deadline: float) -> tuple[Outcome, ...]:
+    async def _run(
+        self, tree: str, tasks: tuple[str, ...], deadline: float, *, calm: bool
+    ) -> tuple[Outcome, ...]:
+        """`calm` says that the machinery has lost nothing of the time so far."""
         folder = self._work / _name_of(tree, tasks)
         found = await asyncio.to_thread(self._collate, folder, tasks)
         open_tasks = tuple(task for task in tasks if not _is_final(found, task))
         ended: Ended | None = None
+        is_late = False
         if open_tasks:
             run = await asyncio.to_thread(next_run, folder)
             request = Request(tree=tree, tasks=open_tasks, folder=folder, run=run)
@@ -108,11 +120,30 @@ class ModeB:
                 self._command(request), request, max(1.0, deadline - time.monotonic())
             )
             found = await asyncio.to_thread(self._collate, folder, tasks)
+            is_late = calm and await self._is_late(request, ended)
         self._report(found, ended)
-        outcomes = tuple(self._outcome(task, found, ended) for task in tasks)
+        outcomes = tuple(
+            Failed(cause=_NO_TIME)
+            if is_late and not _is_final(found, task)
+            else self._outcome(task, found, ended)
+            for task in tasks
+        )
         if sum(isinstance(outcome, Lost) for outcome in outcomes) <= MOST_LOST * len(outcomes):
             await asyncio.to_thread(put_away, folder, self._work / "done")
         return outcomes
+
+    async def _is_late(self, request: Request, ended: Ended) -> bool:
+        """Whether candidates have used up the time: what is not finished then is their failure."""
+        if ended.stopped != TIME_OVER:
+            return False
+        trials, _ = await asyncio.to_thread(read_trials, request.jobs, request.job)
+        if not was_used_up(trials, self._plan.nested):
+            return False
+        try:
+            await self._runner.ping()
+        except RunnerFailure:
+            return False
+        return True
 
     def _command(self, request: Request, *extra: str) -> Command:
         paths = self._plan.paths
@@ -164,12 +195,13 @@ class ModeB:
         how = ended.stopped or f"harbor ended with code {ended.code}"
         return without_secrets(f"{how}: {ended.tail}", self._plan.secrets)
 
-    async def _recover(self, error: Exception, delay: float | None) -> bool:
-        _log.warning("machinery: %s: %s", type(error).__name__, error)
-        if delay is None:
-            return False
-        await asyncio.sleep(delay)
-        return True
+
+async def _recover(error: Exception, delay: float | None) -> bool:
+    _log.warning("machinery: %s: %s", type(error).__name__, error)
+    if delay is None:
+        return False
+    await asyncio.sleep(delay)
+    return True
 
 
 def _is_final(found: Collation, task: str) -> bool:

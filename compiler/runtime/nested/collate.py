@@ -19,6 +19,8 @@ from .trials import Trial
 MOST_REWARDS = 64
 _NAME_LENGTH = 64
 _DETAIL = 2000
+# What Harbor records of trials that it ends when it is told to stop.
+_BROKEN_OFF = (None, "CancelledError", "KeyboardInterrupt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,17 @@ def judge(attempts: Sequence[Trial], settings: Settings, failure_value: float) -
 
 def _is_lost(verdict: Verdict) -> bool:
     return isinstance(verdict, Failure) and verdict.fault is Fault.MACHINERY
+
+
+def was_used_up(trials: Iterable[Trial], settings: Settings) -> bool:
+    """Whether agents alone have used up the time of a run that was ended for being out of it: some
+    were begun, and no trial ended by the machinery's doing but those that were broken off then.
+    """
+    found = list(trials)
+    return any(trial.begun for trial in found) and not any(
+        _is_lost(verdict_of(trial, settings)) and trial.exception not in _BROKEN_OFF
+        for trial in found
+    )
 
 
 def _last_lost(pairs: Sequence[tuple[Trial, Verdict]]) -> Verdict | None:

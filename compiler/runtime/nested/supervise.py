@@ -23,6 +23,7 @@ FREE_BYTES = 256 * 1024**2
 FILE_BYTES = 1024**3
 # When memory is short, Harbor goes before the evaluator does; no file of its is larger than this.
 _CONFINED = f'echo 1000 >/proc/self/oom_score_adj; ulimit -f {FILE_BYTES // 512}; exec "$@"'
+TIME_OVER = "the evaluation's time was over"
 _TAIL = 4000
 
 
@@ -77,7 +78,7 @@ async def _watch(
         while True:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
-                return "the evaluation's time was over"
+                return TIME_OVER
             await asyncio.wait({ended}, timeout=min(left, LOOK_SECONDS))
             if ended.done():
                 return None

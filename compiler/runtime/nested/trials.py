@@ -24,7 +24,8 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One attempt. `task` is the name of the task's folder, or `org/name` of one that has none.
-    `rewards` is `None` where there is no verifier's result, and else as it stands.
+    `rewards` is `None` where there is no verifier's result, and else as it stands. `begun` says
+    whether its agent was begun.
     """
 
     id: str
@@ -33,17 +34,20 @@ class Trial:
     rewards: Mapping[str, Any] | None
     exception: str | None
     message: str
+    begun: bool
 
 
 class Foreign(ValueError):
     """What is in the file is not the result of a trial."""
 
 
-def read_trials(jobs: Path) -> tuple[list[Trial], list[str]]:
-    """The trials of `<jobs>/<job>/<trial>/result.json`, and what was found instead of some."""
+def read_trials(jobs: Path, only: str | None = None) -> tuple[list[Trial], list[str]]:
+    """The trials of `<jobs>/<job>/<trial>/result.json`, of one job or of all, and what was found
+    instead of some.
+    """
     trials: list[Trial] = []
     reports: list[str] = []
-    for path in _list_results(jobs):
+    for path in _list_results(jobs, only):
         try:
             trials.append(decode_trial(_read(path)))
         except (Foreign, OSError) as error:
@@ -51,9 +55,9 @@ def read_trials(jobs: Path) -> tuple[list[Trial], list[str]]:
     return trials, reports
 
 
-def _list_results(jobs: Path) -> Iterator[Path]:
+def _list_results(jobs: Path, only: str | None) -> Iterator[Path]:
     # Sorted, so that reports come in one order.
-    for job in sorted(_folders(jobs)):
+    for job in sorted(path for path in _folders(jobs) if only in (None, path.name)):
         for trial in sorted(_folders(job)):
             if os.path.lexists(trial / RESULT):
                 yield trial / RESULT
@@ -95,6 +99,7 @@ def decode_trial(data: bytes) -> Trial:
         rewards=_rewards(value.get("verifier_result")),
         exception=None if exception is None else _text(exception, "exception_type"),
         message="" if exception is None else _text(exception, "exception_message", empty=True),
+        begun=isinstance(value.get("agent_setup"), dict),
     )
 
 

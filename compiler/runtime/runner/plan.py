@@ -96,7 +96,8 @@ def decode_plan(value: Any) -> Plan:
     if not 1 <= len(slots) <= MAX_SLOTS:
         raise PlanError(f"slots: expected 1 to {MAX_SLOTS} folders")
     environment = _environment(fields["environment"])
-    command, timeout = _agent(fields["agent"]) if sessions else _sample(fields)
+    secrets = _secrets(fields["secrets"], environment)
+    command, timeout = _agent(fields["agent"], secrets) if sessions else _sample(fields)
     return Plan(
         socket=_path(fields["socket"], "socket"),
         candidates=_path(fields["candidates"], "candidates"),
@@ -108,7 +109,7 @@ def decode_plan(value: Any) -> Plan:
         setup_timeout=_seconds(fields["setup_timeout"], "setup_timeout"),
         scratch=_paths(fields["scratch"], "scratch"),
         environment=environment,
-        secrets=_secrets(fields["secrets"], environment),
+        secrets=secrets,
         limits=_limits(fields["limits"]),
         sessions=sessions,
     )
@@ -141,8 +142,10 @@ def _sample(fields: dict[str, Any]) -> tuple[tuple[str, ...], float]:
     )
 
 
-def _agent(value: Any) -> tuple[tuple[str, ...], float]:
-    """The command and the seconds of a session."""
+def _agent(value: Any, secrets: tuple[str, ...]) -> tuple[tuple[str, ...], float]:
+    """The command and the seconds of a session. The process is told which of its variables are
+    secrets: what it reports must not show them.
+    """
     names = frozenset({"import_path", "python", "session_timeout"})
     fields = _object(value, "agent", names)
     python = _path(fields["python"], "agent.python")
@@ -150,7 +153,7 @@ def _agent(value: Any) -> tuple[tuple[str, ...], float]:
     if not _CLASS.fullmatch(name):
         raise PlanError("agent.import_path: expected package.module:Class")
     seconds = _seconds(fields["session_timeout"], "agent.session_timeout")
-    return (python, "-I", "-B", _AGENT_PART, "{workspace}", name), seconds
+    return (python, "-I", "-B", _AGENT_PART, "{workspace}", name, *secrets), seconds
 
 
 def _limits(value: Any) -> Limits:

@@ -6,11 +6,9 @@ import ctypes
 import dataclasses
 import os
 
+from .masks import mask
 from .plan import Plan
 from .system import WorldError
-
-# Shorter ones are words that a program says anyway.
-SHORTEST_HIDDEN = 8
 
 
 def take_secrets(plan: Plan) -> Plan:
@@ -40,16 +38,5 @@ def _forget(names: tuple[str, ...]) -> None:
 
 
 def hide_secrets(plan: Plan, text: str) -> str:
-    """`text` with each secret that stands in it whole replaced by its name.
-
-    This keeps accidents out of results and logs; code that wants to show a secret still can.
-    """
-    values = sorted(((plan.environment[name], name) for name in plan.secrets), key=_length)
-    for value, name in reversed(values):
-        if len(value) >= SHORTEST_HIDDEN:
-            text = text.replace(value, f"[{name}]")
-    return text
-
-
-def _length(pair: tuple[str, str]) -> int:
-    return len(pair[0])
+    """`text` without the secrets that stand in it whole."""
+    return mask({name: plan.environment[name] for name in plan.secrets}, text)

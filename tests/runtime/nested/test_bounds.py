@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from compiler.runtime.evaluator.mode_b import HarborUnusable
 from compiler.runtime.evaluator.outcomes import Failed, Lost, Outcome, Scored
+from compiler.runtime.evaluator.runner_client import RunnerClient, RunnerFailure
 from compiler.runtime.nested import command, supervise
 from tests.runtime.nested.agents import RIGHT, agent, agent_by_task
 from tests.runtime.nested.yard import Yard, make_task, waiting_test, was_broken_off
@@ -22,6 +24,8 @@ def yard(module_yard: Yard) -> Yard:
     """With a task whose verifier waits for a flag: `yard.root / "flag"`."""
     flag = module_yard.root / "flag"
     flag.unlink(missing_ok=True)
+    # Folders of evaluations that lost something stay, and tests wait for files in them.
+    shutil.rmtree(module_yard.work, ignore_errors=True)
     files = {
         "tests/test.sh": waiting_test(flag),
         "task.toml": "[agent]\ntimeout_sec = 60\n[verifier]\ntimeout_sec = 600\n",
@@ -80,9 +84,9 @@ def test_what_was_broken_off_and_the_same_again(
     files = candidate("time")
 
     def is_over(folder: Path) -> str | None:
-        """As when the time is over, just when one of the two has its result."""
+        """Just when one of the two has its result."""
         done = list(folder.glob("jobs/run-1/quick__*/result.json"))
-        return "the evaluation's time was over" if done else None
+        return "the evaluator's disk is almost full" if done else None
 
     with monkeypatch.context() as patch:
         patch.setattr(supervise, "_overfull", is_over)
@@ -101,6 +105,33 @@ def test_what_was_broken_off_and_the_same_again(
     # It has its number: the next one is a new measurement.
     assert kinds(yard.evaluate(files)) == ["Scored", "Scored"]
     assert tasks_of(yard, 1) == ["quick", "slow"]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_time_that_agents_used_up(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    """What is not finished then has failed, unless the runner is the one who hangs."""
+    begun = yard.root / "begun"
+    begun.unlink(missing_ok=True)
+    stalls = f'await environment.exec("touch {begun}"); await asyncio.sleep(1000)'
+    files = agent_by_task({"quick": "await answer(environment)", "slow": stalls})
+
+    def is_over(folder: Path) -> str | None:
+        done = list(folder.glob("jobs/run-1/quick__*/result.json"))
+        return supervise.TIME_OVER if done and begun.exists() else None
+
+    async def ping(client: RunnerClient) -> None:
+        if not answers:
+            raise RunnerFailure("silent")
+
+    monkeypatch.setattr(supervise, "_overfull", is_over)
+    monkeypatch.setattr(supervise, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(RunnerClient, "ping", ping)
+    outcomes = yard.evaluate({**files, "extra.txt": f"time {answers}"})
+    assert kinds(outcomes) == ["Scored", "Failed" if answers else "Lost"], outcomes
+    if isinstance(outcomes[1], Failed):
+        assert outcomes[1].cause == "the evaluation's time was over before this task was finished"
 
 
 def test_a_cancelled_evaluation_is_taken_up_again(yard: Yard) -> None:

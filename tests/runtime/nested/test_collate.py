@@ -22,6 +22,7 @@ from compiler.runtime.nested.collate import (
     Verdict,
     collate,
     read_rewards,
+    was_used_up,
 )
 from compiler.runtime.nested.faults import FAULTS, fault_of
 from compiler.runtime.nested.settings import Aggregate, Fault
@@ -159,6 +160,34 @@ def test_verdicts(
     found, _ = collated(tmp_path, ["a"], **changes)
     assert short(found.verdicts.get("a")) == expected
     assert found.missing == (("a",) if expected is None else ())
+
+
+BEGUN: Json = {"agent_setup": {"started_at": "2026-11-01T10:00:00Z"}}
+SCORED = result("a", 1, ONE, **BEGUN)
+STOPPED = result("b", 2, None, "CancelledError", **BEGUN)
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ([SCORED, STOPPED], True),
+        ([STOPPED, result("c", 3, None, "AgentTimeoutError", **BEGUN)], True),
+        # Where the signal met it in the middle.
+        ([result("b", 2, **BEGUN)], True),
+        # Nothing came so far that an agent could have used the time.
+        ([], False),
+        ([result("b", 2, None, "CancelledError")], False),
+        # Time was lost to the machinery as well.
+        ([SCORED, STOPPED, result("c", 3, None, "EnvironmentStartTimeoutError")], False),
+        ([SCORED, STOPPED, result("c", 3, None, "RunnerUnreachableError", **BEGUN)], False),
+    ],
+)
+def test_who_used_the_time_up(tmp_path: Path, results: list[Json], expected: bool) -> None:
+    lay(tmp_path, list(results))
+    trials, _ = read_trials(tmp_path, "run-1")
+    assert len(trials) == len(results)
+    assert was_used_up(trials, PLAIN) is expected
+    assert read_trials(tmp_path, "run-2") == ([], [])
 
 
 def test_tasks_are_known_by_their_folders() -> None:

@@ -139,6 +139,12 @@ BEHAVIOURS: dict[str, tuple[str, float | str]] = {
         1.0,
     ),
     "raises": ('await answer(environment); raise ValueError("my own")', "CandidateError"),
+    "tells-a-secret": (
+        """
+        raise ValueError(f"the key {os.environ.pop('BOX_TOKEN')} is refused")
+        """,
+        "CandidateError",
+    ),
     "catches": (
         """
         try:
@@ -205,6 +211,9 @@ def test_a_failure_says_what_the_agent_said(outcomes: dict[str, Outcome]) -> Non
     raised, died = outcomes["raises"], outcomes["dies"]
     assert isinstance(raised, Failed)
     assert raised.detail == "ValueError: my own"
+    told = outcomes["tells-a-secret"]
+    assert isinstance(told, Failed)
+    assert told.detail == "ValueError: the key [BOX_TOKEN] is refused"
     assert isinstance(died, Failed)
     assert "exit code 3" in died.detail
 

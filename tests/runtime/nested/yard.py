@@ -195,6 +195,7 @@ def _runner_plan(root: Path, slots: int, python: Path, import_path: str) -> Json
     plan = make_plan(root, slots)
     for key in ("command", "sample_timeout"):
         del plan[key]
+    plan["secrets"] = ["BOX_TOKEN"]
     plan["environment"]["LD_LIBRARY_PATH"] = str(root / "python/lib")
     agent = {"import_path": import_path, "python": str(python), "session_timeout": 120}
     return {**plan, "mode": "B", "agent": agent}
