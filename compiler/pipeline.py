@@ -81,13 +81,13 @@ def plan(inputs: Inputs) -> tuple[Project, TaskPlan, Found]:
     """The plan of a build without errors, and what there is to say about it."""
     project = complete(inputs)
     lowered = lower_task(project)
-    return project, lowered, check_plan(project.build, lowered)
+    return project, lowered, check_plan(project.build, lowered, project.inputs.tongs)
 
 
 def plan_bare(inputs: BareInputs) -> tuple[Plan, Found]:
     """The same of a build that optimises nothing."""
     lowered = lower_bare(inputs)
-    return lowered, check_plan(inputs.build, lowered)
+    return lowered, check_plan(inputs.build, lowered, inputs.tongs)
 
 
 def emit(project: Project, lowered: TaskPlan) -> CompiledTask:

@@ -86,9 +86,10 @@ TONG_CHECKS: Final[tuple[Callable[[Build, Sequence[Tong], Collection[str]], Foun
     check_sidecars,
 )
 
-PLAN_CHECKS: Final[tuple[Callable[[Build, Plan], Found], ...]] = (
+PLAN_CHECKS: Final[tuple[Callable[[Build, Plan], Found], ...]] = (check_verifier_timeout,)
+
+SERVICE_CHECKS: Final[tuple[Callable[[Build, Plan, Sequence[Tong]], Found], ...]] = (
     check_trust_boundary,
-    check_verifier_timeout,
 )
 
 
@@ -114,6 +115,7 @@ def check_tongs(
     return tuple(d for check in TONG_CHECKS for d in check(build, tongs, names))
 
 
-def check_plan(build: Build, plan: Plan) -> tuple[Diagnostic, ...]:
-    """What is wrong with the plan that the build was lowered to."""
-    return tuple(d for check in PLAN_CHECKS for d in check(build, plan))
+def check_plan(build: Build, plan: Plan, tongs: Sequence[Tong]) -> tuple[Diagnostic, ...]:
+    """What is wrong with the plan that the build and its tongs were lowered to."""
+    of_services = (d for check in SERVICE_CHECKS for d in check(build, plan, tongs))
+    return (*of_services, *(d for check in PLAN_CHECKS for d in check(build, plan)))

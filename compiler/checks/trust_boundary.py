@@ -11,7 +11,7 @@ workspace alone, and the socket of Docker where the build allows that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from compiler import contracts
@@ -19,19 +19,23 @@ from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.diagnostics.span import Span
 from compiler.ir.build import Bare, Build, Reach, Recipient
 from compiler.ir.task_plan import Asset, FromCaller, Plan, Service, Trust, Variable
-from compiler.ir.tong_names import secret_variable
+from compiler.ir.tong import Tong
+from compiler.ir.tong_names import secret_variables
 
 _TRUSTED_ALONE: Final = frozenset((Asset.LABELS, Asset.SCORER, Asset.LEDGER))
 _HINT: Final = "this is a defect of the plan, not of your build: please report it"
 
 
-def check_trust_boundary(build: Build, plan: Plan) -> Iterator[Diagnostic]:
+def check_trust_boundary(
+    build: Build, plan: Plan, tongs: Sequence[Tong] = ()
+) -> Iterator[Diagnostic]:
     """MOR410 for each way that the plan opens and the rules close."""
     place = build.places.value("name")
+    held = {tong.name: secret_variables(tong) for tong in tongs}
     for service in plan.services:
         yield from _check_assets(place, plan, service)
         yield from _check_secrets(place, build, service)
-        yield from _check_tong(place, build, service)
+        yield from _check_tong(place, build, service, held)
     yield from _check_volumes(place, plan)
     yield from _check_networks(place, build, plan)
 
@@ -74,12 +78,14 @@ def _secrets_of(build: Build) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _check_tong(place: Span, build: Build, service: Service) -> Iterator[Diagnostic]:
+def _check_tong(
+    place: Span, build: Build, service: Service, held: Mapping[str, frozenset[str]]
+) -> Iterator[Diagnostic]:
     tong = dict(service.labels).get(contracts.LABEL_TONG)
-    own = secret_variable(tong, "", 0) if tong is not None else None
+    own = held.get(tong, frozenset()) if tong is not None else frozenset()
     for variable in service.environment:
         for part in variable.value if isinstance(variable.value, tuple) else ():
-            if isinstance(part, FromCaller) and (own is None or not part.name.startswith(own)):
+            if isinstance(part, FromCaller) and part.name not in own:
                 yield _told(place, f"the secret {part.name}", service, "its environment")
     if service.socket is not None and (tong is None or not build.sidecars.allow_socket):
         yield _told(place, "the host", service, "the socket of its Docker")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from compiler.ir.launch_plan import Hole, Word
-from compiler.ir.tong import Kind, Tong
+from compiler.ir.tong import Kind, SecretReference, Tong
 from compiler.ir.variable_name import variable_name
 
 SHARED_PREFIX: Final = "mooring-tong"
@@ -68,3 +68,12 @@ def secret_variable(tong: str, variable: str, index: int) -> str:
     """Where a script takes a tong's secret from; ``index`` counts those in one value, from 0."""
     more = f"_{index + 1}" if index else ""
     return f"MOORING_SECRET_{variable_name(tong)}__{variable}{more}"
+
+
+def secret_variables(tong: Tong) -> frozenset[str]:
+    """All from which a script takes the secrets of a tong."""
+    return frozenset(
+        secret_variable(tong.name, name, index)
+        for name, value in tong.environment
+        for index in range(sum(isinstance(part, SecretReference) for part in value))
+    )

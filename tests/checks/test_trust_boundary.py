@@ -70,10 +70,12 @@ def test_the_plan_of_every_case_has_no_way(case: str) -> None:
     assert build is not None
     if isinstance(build, Bare):
         bare, _ = read_bare_inputs(build, build_file.parent)
-        assert build.empty or list(check_trust_boundary(build, lower_bare(bare))) == []
+        found = check_trust_boundary(build, lower_bare(bare), bare.tongs)
+        assert build.empty or list(found) == []
         return
     inputs, _ = read_inputs(build, build_file.parent)
-    assert list(check_trust_boundary(build, lower_task(complete(inputs)))) == []
+    plan = lower_task(complete(inputs))
+    assert list(check_trust_boundary(build, plan, inputs.tongs)) == []
 
 
 def test_the_plan_of_mode_b_has_no_way(tmp_path: Path) -> None:
@@ -173,11 +175,12 @@ def test_each_thing_of_the_evaluator_s_image_is_found(project: Project, service:
     assert {str(dict(d.params)["what"]) for d in found} == {"labels and samples", "the scorer"}
 
 
+OWN = "MOORING_SECRET_HOT__TOKEN"
 TONG = {
     "name": "hot",
     "lifecycle": "session",
     "image": "acme/hot:1",
-    "env": {"TOKEN": "${secret:vault:token}"},
+    "env": {"TOKEN": "${secret:vault:token}:${secret:vault:other}"},
     "interface": {"kind": "port", "port": 80},
 }
 
@@ -191,7 +194,8 @@ def with_tong(tmp_path: Path) -> tuple[Project, TaskPlan]:
 
 
 def told_of(project: Project, plan: TaskPlan) -> list[str]:
-    return [message_of(found) for found in check_trust_boundary(project.build, plan)]
+    tongs = project.inputs.tongs
+    return [message_of(found) for found in check_trust_boundary(project.build, plan, tongs)]
 
 
 def test_a_tong_as_the_compiler_makes_it_opens_nothing(
@@ -204,9 +208,8 @@ def socketed(service: Service) -> Service:
     return replace(service, socket=Socket(target=contracts.DOCKER_SOCKET))
 
 
-def given(service: Service) -> Service:
-    held = (FromCaller(name="MOORING_SECRET_HOT__TOKEN"),)
-    added = Variable(name="TOKEN", value=held)
+def given(service: Service, secret: str = OWN) -> Service:
+    added = Variable(name="TOKEN", value=(FromCaller(name=secret),))
     return replace(service, environment=(*service.environment, added))
 
 
@@ -221,6 +224,10 @@ def given(service: Service) -> Service:
         ("main", socketed, "the host"),
         ("main", given, "the secret MOORING_SECRET_HOT__TOKEN"),
         ("eval-sidecar", given, "the secret MOORING_SECRET_HOT__TOKEN"),
+        # Names that begin as its own do, of which it declares none.
+        ("tong-hot", lambda s: given(s, f"{OWN}_OTHER"), f"the secret {OWN}_OTHER"),
+        ("tong-hot", lambda s: given(s, f"{OWN}_3"), f"the secret {OWN}_3"),
+        ("tong-hot", lambda s: given(s, f"{OWN}_2"), ""),
         ("tong-hot-ready", lambda s: joining(s, "eval"), ""),
     ],
 )

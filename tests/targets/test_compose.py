@@ -71,7 +71,13 @@ def test_hard_strings_arrive_as_keys(text: str, version: str) -> None:
 
 STRINGS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.one_of(STRINGS, st.integers(), st.booleans(), st.none()),
+    st.one_of(
+        STRINGS,
+        st.integers(),
+        st.booleans(),
+        st.none(),
+        st.floats(allow_nan=False, allow_infinity=False),
+    ),
     lambda below: st.one_of(
         st.lists(below, max_size=4), st.dictionaries(STRINGS, below, max_size=4)
     ),
@@ -85,6 +91,35 @@ def test_any_model_arrives(model: dict[str, Any], version: str) -> None:
     text = render_compose(model)
     assert text.isascii()
     assert undone(load(text, version)) == model
+
+
+@settings(deadline=None, max_examples=300)
+@given(VALUES, st.sampled_from(VERSIONS))
+def test_any_data_arrives_as_what_it_is(data: Any, version: str) -> None:
+    """By its text, too: an integer equals a float, and true equals 1."""
+    loaded = load(render_yaml(data), version)
+    assert loaded == data
+    assert repr(loaded) == repr(data)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("value", [1e16, -1e16, 1e-7, 1.5e300, 5e-324, 0.0, -0.0, 0.1, 1e22])
+def test_floats_arrive(value: float, version: str) -> None:
+    for data in (value, [value], {"v": value}):
+        assert repr(load(render_yaml(data), version)) == repr(data)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_not_written(value: float) -> None:
+    with pytest.raises(TypeError):
+        render_yaml({"v": [value]})
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("text", ["...", "---", "....", "...a", "---a", "--- a", "... a", "-", "."])
+def test_no_text_ends_the_document(text: str, version: str) -> None:
+    for data in (text, [text], {text: text}):
+        assert load(render_yaml(data), version) == data
 
 
 PIECES = st.lists(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -15,6 +16,9 @@ _PLAIN: Final = _PLAIN_FIRST | frozenset("0123456789_-:,=")
 _WORDS_WITH_MEANING: Final = frozenset(
     ("null", "true", "false", "yes", "no", "on", "off", "y", "n", ".nan", ".inf")
 )
+# At the start of a line: https://yaml.org/spec/1.2.2/#912-document-markers. The other marker begins
+# with a dash, as no plain text here does.
+_END_OF_DOCUMENT: Final = "..."
 _LIKE_A_FRACTION: Final = re.compile(r"\.[0-9_]")
 # A longer key has to be said to be one: https://yaml.org/spec/1.2.2/#742-flow-mappings
 _LONGEST_KEY: Final = 128
@@ -70,7 +74,15 @@ def _scalar(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, (dict, list)):
         return "{}" if isinstance(value, dict) else "[]"
-    return repr(value)
+    return _float(value) if isinstance(value, float) else repr(value)
+
+
+def _float(value: float) -> str:
+    """With a dot, without which YAML 1.1 reads text: https://yaml.org/type/float.html"""
+    if not math.isfinite(value):
+        raise TypeError(f"{value} is no number of a file that this writes")
+    mantissa, exponential, exponent = repr(value).partition("e")
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}{exponential}{exponent}"
 
 
 # All but printable ASCII, and what has a meaning between double quotes.
@@ -94,6 +106,7 @@ def _is_plain(text: str) -> bool:
         and bool(text)
         and _PLAIN.issuperset(text)
         and not text.endswith(":")
+        and not text.startswith(_END_OF_DOCUMENT)
         and text.lower() not in _WORDS_WITH_MEANING
         and not _LIKE_A_FRACTION.match(text)
     )

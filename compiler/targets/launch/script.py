@@ -123,7 +123,7 @@ def _tong(plan: LaunchPlan, tong: LaunchTong) -> dict[str, Any]:
         "shown": quote(tong.name),
         "shared": tong.lifecycle is Lifecycle.SHARED,
         "container": _word(tong.container),
-        "config_hash": tong.config_hash,
+        "as_defined": quote(f"true {tong.config_hash} {tong.name}"),
         "image": quote(tong.image),
         "run": _argv(tong.run),
         "inspect": _maybe(tong.inspect),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -22,7 +23,8 @@ from compiler.runtime.launcher.owner import (
     start_of,
 )
 
-HERE = own_place()
+# With an id, whether this machine has one or not.
+HERE = replace(own_place(), host="here@01234567")
 
 
 @pytest.fixture
@@ -38,8 +40,10 @@ def name_of(pid: int, start: object) -> str:
 
 
 def test_own_name() -> None:
-    assert own_name() == name_of(os.getpid(), start_of(os.getpid()))
-    assert not is_dead(own_name(), HERE)
+    here = own_place()
+    place = f"{here.host}:{here.boot}:{here.namespace}"
+    assert own_name() == f"{place}:{os.getpid()}:{start_of(os.getpid())}"
+    assert not is_dead(own_name(), here)
 
 
 def test_a_process_lives_until_it_ends(child: subprocess.Popen[bytes]) -> None:
@@ -64,10 +68,38 @@ def test_what_is_not_ours_to_say() -> None:
     dead = name_of(2**22 + 1, 1)
     assert is_dead(dead, HERE)
     assert is_dead(dead, replace(HERE, boot="ffffffff"))
-    assert not is_dead(dead, replace(HERE, host="other"))
+    assert not is_dead(dead, replace(HERE, host="here@76543210"))
     assert not is_dead(dead, replace(HERE, namespace="1"))
     for label in ("", "x", "1234-5", dead + "x", "x" + dead, dead.replace(":", "-")):
         assert not is_dead(label, HERE)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    path = tmp_path / "machine-id"
+    monkeypatch.setattr("compiler.runtime.launcher.owner.MACHINE_ID", str(path))
+    return path
+
+
+def test_two_hosts_of_one_name(machine: Path) -> None:
+    machine.write_text("0" * 32 + "\n")
+    first, other_boot = own_name(), replace(own_place(), boot="ffffffff")
+    digest = hashlib.sha256(b"0" * 32).hexdigest()[:8]
+    assert first.startswith(f"{os.uname().nodename}@{digest}:")
+    assert is_dead(first, other_boot)
+    machine.write_text("1" * 32 + "\n")
+    assert not is_dead(first, replace(own_place(), boot="ffffffff"))
+
+
+@pytest.mark.parametrize("text", [None, "", "uninitialized\n"])
+def test_a_host_without_an_id_judges_its_own_boot_alone(machine: Path, text: str | None) -> None:
+    if text is not None:
+        machine.write_text(text)
+    here = own_place()
+    assert here.host == f"{os.uname().nodename}@"
+    gone = f"{here.host}:{here.boot}:{here.namespace}:{2**22 + 1}:1"
+    assert is_dead(gone, here)
+    assert not is_dead(gone, replace(here, boot="ffffffff"))
 
 
 def test_sessions_differ() -> None:

@@ -1,8 +1,9 @@
 """A `docker` that has no engine: it remembers what it was told, and answers as one would.
 
 It is run as a program. The folder in FAKE_DOCKER holds `state.json` (containers by name, networks,
-and fates: which containers cannot be run, end at once, are deaf to what is delivered, or were never
-told), the `log` of all calls, a JSON list a line, and what was delivered to containers.
+and fates: which containers cannot be run, end at once, are deaf to what is delivered, were never
+told, or are late: not listed before a network is asked for), the `log` of all calls, a JSON list a
+line, and what was delivered to containers.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +67,12 @@ def answer(argv: list[str], state: dict[str, Any]) -> int | None:
         return network(words, state)
     if kind == "container" and words[0] == "ls":
         label = words[-1].removeprefix("label=")
-        found = (n for n, c in state["containers"].items() if bears(c["labels"], label))
+        containers = state["containers"].items()
+        found = (
+            name
+            for name, container in containers
+            if bears(container["labels"], label) and not awaits(state, "late", name)
+        )
         print("\n".join(found))
         return 0
     if kind == "container" and words[0] == "inspect":
@@ -117,6 +124,11 @@ def network(words: list[str], state: dict[str, Any]) -> int:
         label = name.removeprefix("label=")
         print("\n".join(n for n, labels in state["networks"].items() if bears(labels, label)))
     elif verb == "create":
+        state["fates"].pop("late", None)
+        if name in state["networks"]:
+            print(f"network with name {name} already exists", file=sys.stderr)
+            return 1
+        print(name)
         marks = (v for option, v in pairwise(words) if option == "--label")
         state["networks"][name] = dict(mark.partition("=")[::2] for mark in marks)
     elif verb == "rm":
@@ -173,7 +185,8 @@ def show(template: str, name: str, state: dict[str, Any]) -> int:
     elif "Health" in template:
         print("healthy")
     elif "Labels" in template:
-        print(running, container["labels"].get("mooring.tong.config-hash", ""))
+        asked = re.findall(r'\.Config\.Labels "([^"]*)"', template)
+        print(running, *(container["labels"].get(label, "") for label in asked))
     else:
         print(running, 0 if container["running"] else 3)
     return 0

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from compiler.runtime.launcher.owner import own_place
 from tests.commands import call_mooring, exit_code
 from tests.fixture_cases import OK
 from tests.projects import render
@@ -101,15 +102,22 @@ class Desk:
         fake.write_text(f'#!/bin/sh\nexec {sys.executable} -S {fake_docker.__file__} "$@"\n')
         fake.chmod(0o755)
 
-    def state(self, containers: Json, fates: Json) -> Json:
+    def state(self, containers: Json, fates: Json, networks: Json) -> Json:
         existing: Json = {n["name"]: {} for n in self.plan["networks"] if n["existing"]}
-        return {"containers": containers, "networks": existing, "fates": fates}
+        return {"containers": containers, "networks": existing | networks, "fates": fates}
 
-    def run(self, how: str, containers: Json, fates: Json | None = None) -> Launched:
+    def run(
+        self,
+        how: str,
+        containers: Json,
+        fates: Json | None = None,
+        networks: Json | None = None,
+    ) -> Launched:
         engine = self.folder / how
         engine.mkdir()
         (engine / "log").touch()
-        (engine / "state.json").write_text(json.dumps(self.state(containers, fates or {})))
+        state = self.state(containers, fates or {}, networks or {})
+        (engine / "state.json").write_text(json.dumps(state))
         environment = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "HOME": str(engine),
@@ -359,6 +367,61 @@ def test_a_failure_leaves_the_same(fate: str, lifecycle: str, tmp_path: Path) ->
     assert [name.rpartition("-")[2] for name in ended[0].left["containers"]] == ["first"]
     assert all("tong second" in each.said for each in ended)
     assert not [c for each in ended for c in each.calls if c[0] == "run" and "-d" not in c]
+
+
+@pytest.mark.parametrize("labels", [{}, {"mooring.tong.name": "hotter"}])
+@pytest.mark.parametrize("running", [True, False])
+def test_a_container_that_is_not_the_tong_s_stays(
+    labels: dict[str, str], running: bool, tmp_path: Path
+) -> None:
+    """Even where its hash is right."""
+    desk = write_build(tmp_path, {"name": "hot", **HOT})
+    before = found_before(desk, "running" if running else "stopped")
+    before["mooring-tong-hot"]["labels"].pop("mooring.tong.name")
+    before["mooring-tong-hot"]["labels"].update(labels)
+    for how in ("script", "live"):
+        done = desk.run(how, before)
+        assert done.code == 125
+        assert done.left["containers"] == before
+        assert not [call for call in done.calls if call[0] in ("rm", "run", "exec")]
+        assert "tong hot: there is another container named mooring-tong-hot" in done.said
+
+
+def session_of_another() -> Json:
+    labels = {"mooring.session": SESSION, "mooring.owner": "other"}
+    return {f"{SESSION}-tong-x": {"running": True, "labels": labels, "networks": []}}
+
+
+def test_the_script_refuses_a_session_that_runs(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, OK / "launch" / "input")
+    done = desk.run("script", session_of_another())
+    assert (done.code, done.calls) == (125, [])
+    assert list(done.left["containers"]) == ["SESSION-tong-x"]
+    assert f"there are containers of the session {SESSION} already" in done.said
+
+
+def test_the_script_leaves_a_session_that_is_faster(tmp_path: Path) -> None:
+    """Its network is there; its containers come while the second script looks."""
+    desk = write_build(tmp_path, {"name": "hot", **HOT, "lifecycle": "session"})
+    networks = {f"{SESSION}-tongs": {"mooring.session": SESSION}}
+    # Its containers are there when this launch ends, and were not when it looked.
+    done = desk.run("script", session_of_another(), {"late": ["x"]}, networks)
+    assert done.code == 125
+    assert [call[:2] for call in done.calls] == [("network", "create")]
+    assert list(done.left["containers"]) == ["SESSION-tong-x"]
+    assert list(done.left["networks"]) == ["SESSION-tongs"]
+
+
+def test_both_name_their_owner_alike(tmp_path: Path) -> None:
+    desk = write_build(tmp_path, {"name": "hot", **HOT, "lifecycle": "session"})
+    hosts = []
+    for how in ("script", "live"):
+        desk.run(how, {})
+        log = (tmp_path / how / "log").read_text("utf-8")
+        _, owner = session_of([tuple(json.loads(line)) for line in log.splitlines()])
+        hosts.append(owner.rsplit(":", 2)[0])
+    here = own_place()
+    assert hosts == [f"{here.host}:{here.boot}:{here.namespace}"] * 2
 
 
 def test_the_table_of_differences_covers_no_change() -> None:
