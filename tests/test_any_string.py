@@ -156,7 +156,21 @@ def hold_same(
             # Prose quotes and enumerates. It may say more where the description does.
             assert position == ("description",) or len(emitted[path]) == len(plain[before]), path
         else:
-            assert emitted[path] == filled(plain[before], word, text), path
+            same = filled(plain[before], word, text)
+            assert without_names(path, emitted[path]) == without_names(path, same), path
+
+
+def without_names(path: str, data: Any) -> Any:
+    """The gateways' tong names image and volume by the build's name and a digest of what is in the
+    image, so of every word of it.
+    """
+    if path != "tongs/gateways.yaml":
+        return data
+    image, images = re.subn(r"^mooring-gateways/[a-z0-9._-]+:[0-9a-f]{12}$", "", data["image"])
+    (mount,) = data["mounts"]
+    mount, volumes = re.subn(r"^volume:mooring-gateways-[a-z0-9._-]+:", "", mount)
+    assert (images, volumes) == (1, 1), data
+    return {**data, "image": image, "mounts": [mount]}
 
 
 def filled(data: Any, word: str, text: str) -> Any:

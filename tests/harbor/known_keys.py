@@ -51,6 +51,8 @@ def below(annotation: Any, value: Any, place: str) -> Iterator[str]:
 
 
 def models_in(annotation: Any) -> Iterator[Any]:
+    if typing.get_origin(annotation) is typing.Literal:
+        return  # its arguments are values
     if isinstance(annotation, str | typing.ForwardRef):
         raise TypeError(f"{annotation!r} is not resolved")
     if hasattr(annotation, "model_fields"):

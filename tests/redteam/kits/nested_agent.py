@@ -64,7 +64,8 @@ ATTEMPTS: Final[dict[str, str]] = {
             await answer(environment)
     """,
     "reads-secrets": """
-        seen = {name for name in os.environ if "TOKEN" in name or "SECRET" in name}
+        # BOX_TOKEN is declared for candidates.
+        seen = {name for name in os.environ if "TOKEN" in name or "SECRET" in name} - {"BOX_TOKEN"}
         for path in Path("/proc").glob("[0-9]*/environ"):
             try:
                 if b"YARD_PROVIDER_TOKEN" in path.read_bytes():
