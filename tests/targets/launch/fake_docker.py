@@ -2,8 +2,8 @@
 
 It is run as a program. The folder in FAKE_DOCKER holds `state.json` (containers by name, networks,
 and fates: which containers cannot be run, end at once, are deaf to what is delivered, were never
-told, or are late: not listed before a network is asked for), the `log` of all calls, a JSON list a
-line, and what was delivered to containers.
+told, are late: not listed before a network is asked for, or unseen: not shown before a run), the
+`log` of all calls, a JSON list a line, and what was delivered to containers.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ def answer(argv: list[str], state: dict[str, Any]) -> int | None:
         print("\n".join(found))
         return 0
     if kind == "container" and words[0] == "inspect":
+        if awaits(state, "unseen", words[-1]):
+            return 1
         return inspect_containers(words[1:], state)
     if kind == "image":
         return image(words[1:])
@@ -106,6 +108,7 @@ def run(words: list[str], state: dict[str, Any]) -> int | None:
         return None if any(word.endswith("-probe") for word in words) else ANVIL_CODE
     pairs = list(pairwise(words))
     name = next(value for option, value in pairs if option == "--name")
+    state["fates"].pop("unseen", None)
     if name in state["containers"]:
         print(f'"/{name}" is already in use by container', file=sys.stderr)
         return 125

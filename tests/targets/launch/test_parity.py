@@ -387,6 +387,17 @@ def test_a_container_that_is_not_the_tong_s_stays(
         assert "tong hot: there is another container named mooring-tong-hot" in done.said
 
 
+def test_the_script_leaves_a_shared_tong_that_another_launch_has_just_made(tmp_path: Path) -> None:
+    """There was none when it looked, and there is one when it would make its own."""
+    desk = write_build(tmp_path, {"name": "hot", **HOT})
+    before = found_before(desk, "running")
+    done = desk.run("script", before, {"unseen": ["mooring-tong-hot"]})
+    assert done.code == 125
+    assert "run" in [call[0] for call in done.calls]
+    assert done.left["containers"] == before
+    assert not [call for call in done.calls if call[0] == "rm"]
+
+
 def session_of_another() -> Json:
     labels = {"mooring.session": SESSION, "mooring.owner": "other"}
     return {f"{SESSION}-tong-x": {"running": True, "labels": labels, "networks": []}}
