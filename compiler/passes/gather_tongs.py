@@ -11,7 +11,7 @@ from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.ir.tong import Layer, Tong
 from compiler.passes.fill_tong import fill_tong
 from compiler.surface.build_file import TongDocument
-from compiler.surface.decode_tong import decode_tong
+from compiler.surface.decode_tong import decode_tong, recover_tong
 from compiler.surface.tong_file import DisabledTong
 
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?", re.ASCII)
@@ -47,9 +47,12 @@ def gather_tongs(documents: Iterable[TongDocument], layer: Layer, *, strict: boo
             disabled.append(entry)
             continue
         names[named.name] = None
+        written = entry or recover_tong(named.document, named.name)
+        if written is None:
+            continue
+        tong, problems = fill_tong(written, layer)
+        found.extend(problems)
         if entry is not None:
-            tong, problems = fill_tong(entry, layer)
-            found.extend(problems)
             tongs.append(tong)
     return Gathered(
         tongs=tuple(tongs), disabled=tuple(disabled), names=tuple(names), found=tuple(found)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from compiler import resources
 from compiler.diagnostics.diagnostic import Diagnostic, diagnostic
 from compiler.source.document import Document
 from compiler.surface.duration import parse_duration
 from compiler.surface.memory import parse_memory
+from compiler.surface.plainly_valid import is_plainly_valid
 from compiler.surface.schema_check import check_schema
 from compiler.surface.tong_file import (
     DisabledTong,
@@ -22,6 +24,13 @@ type Found = tuple[Diagnostic, ...]
 type _Data = dict[str, Any]
 
 _UNKNOWN: Final = "MOR110"
+_NEVER: Final[_Data] = {"enum": []}
+# Of a kind that may have whatever a definition may have.
+_STAND_INS: Final[_Data] = {
+    "lifecycle": "session",
+    "image": "image",
+    "interface": {"kind": "port", "port": 1},
+}
 
 
 def decode_tong(document: Document, name: str, *, strict: bool) -> tuple[TongEntry | None, Found]:
@@ -43,6 +52,21 @@ def decode_tong(document: Document, name: str, *, strict: bool) -> tuple[TongEnt
     if late or large:
         return None, found
     return _decode(document, name, seconds, memory), found
+
+
+def recover_tong(document: Document, name: str) -> TongFile | None:
+    """What is right in a definition whose shape is not, with stand-ins for what each one needs: to
+    look for what else is wrong with it, and for nothing else. None where there is nothing to see.
+    """
+    if not isinstance(document.data, dict) or document.data.get("disable"):
+        return None
+    schema = resources.schema("tong")
+    right = {
+        key: value
+        for key, value in document.data.items()
+        if is_plainly_valid(value, schema["properties"].get(key, _NEVER), schema["$defs"])
+    }
+    return _decode(replace(document, data={**_STAND_INS, **right}), name, None, None)
 
 
 def _tolerated(found: Diagnostic) -> Diagnostic:
